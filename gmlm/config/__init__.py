@@ -1,0 +1,46 @@
+"""The study's configuration: one frozen pydantic tree, from one YAML file."""
+
+from gmlm.config.corpora import RecipeConfig, SourceConfig, SourceMix, TokenizerConfig, TokenizerTraining, TokensConfig
+from gmlm.config.load import load_study, parse_study
+from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
+from gmlm.config.optimisation import OptimisationConfig
+from gmlm.config.study import EvaluationConfig, ReportConfig, StudyConfig
+from gmlm.config.tasks import CellConfig, FinetuneConfig, TaskConfig
+from gmlm.config.translation import (
+    DecodingConfig,
+    ReferenceConfig,
+    TranslateConfig,
+    TranslationConfig,
+    TranslatorConfig,
+    TranslatorScoreConfig,
+    TranslatorTraining,
+)
+
+__all__ = [
+    "ArchitectureConfig",
+    "BaseModelConfig",
+    "CellConfig",
+    "DecodingConfig",
+    "EvaluationConfig",
+    "FinetuneConfig",
+    "ModelConfig",
+    "OptimisationConfig",
+    "PhaseConfig",
+    "RecipeConfig",
+    "ReferenceConfig",
+    "ReportConfig",
+    "SourceConfig",
+    "SourceMix",
+    "StudyConfig",
+    "TaskConfig",
+    "TokenizerConfig",
+    "TokenizerTraining",
+    "TokensConfig",
+    "TranslateConfig",
+    "TranslationConfig",
+    "TranslatorConfig",
+    "TranslatorScoreConfig",
+    "TranslatorTraining",
+    "load_study",
+    "parse_study",
+]

@@ -1,0 +1,105 @@
+"""Sources of text, corpus recipes and tokenizers."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from gmlm.config.base import Frozen, Name
+
+ReaderName = Literal["pubmed_xml", "jats", "mimic_csv", "csv", "jsonl", "parquet", "text", "dataset"]
+
+
+class SourceConfig(Frozen):
+    """One source of documents, read by the ingest stage."""
+
+    reader: ReaderName
+    """Format of the input."""
+    path: str
+    """A file, a folder (searched recursively), a glob, or an `s3://` address; relative paths start at the study file.
+    For the reader `dataset`, a folder written by `datasets.Dataset.save_to_disk`, or a Hub name."""
+    language: Literal["en", "de"] = "en"
+    """Language of the text."""
+    text_fields: tuple[str, ...] = ("text",)
+    """Columns or keys that hold the text (csv, jsonl, parquet, dataset); several are joined by a blank line.
+    A dotted key descends into nested objects and lists."""
+    id_field: str | None = None
+    """Column or key of the document's id; without one the id is file name and position."""
+    meta_fields: tuple[str, ...] = ()
+    """Columns or keys kept as metadata."""
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    """Column separator of csv files."""
+    encoding: str = "utf-8"
+    """Character encoding of csv, jsonl and text files."""
+    restricted: bool = False
+    """The text may not leave the house (MIMIC, clinical notes): hosted services and uploads refuse it."""
+    limit: int | None = Field(None, gt=0)
+    """Read at most this many documents; for trying out."""
+    max_rejected_ratio: float = Field(0.1, ge=0, le=1)
+    """The stage fails when more than this share of the records is quarantined."""
+
+
+class SourceMix(Frozen):
+    """How one source enters a corpus."""
+
+    weight: float = Field(1.0, gt=0)
+    """Times that the source is repeated; a fraction takes a deterministic sample."""
+
+
+class RecipeConfig(Frozen):
+    """How a corpus is built from sources and translations."""
+
+    sources: dict[Name, SourceMix] = Field(min_length=1)
+    """Names of sources or translations, each with its weight."""
+    language: Literal["en", "de"] = "de"
+    """Language that documents must be in when `identify_language` is on."""
+    min_characters: int = Field(20, ge=0)
+    """Shorter documents are dropped."""
+    identify_language: bool = True
+    """Drop documents in another language; texts under 200 characters are kept, as identification is unsure there."""
+    deduplicate: Literal["exact", "none"] = "exact"
+    """Drop documents whose normalised text occurred before, across all sources."""
+    decontaminate: bool = True
+    """Drop documents that share a word n-gram with the dev or test set of any task of the study."""
+    decontamination_ngram: int = Field(13, ge=3)
+    """Length in words of the n-grams compared by decontamination."""
+    holdout_ratio: float = Field(0.02, ge=0, lt=0.5)
+    """Share of the documents set apart for evaluation, chosen by a hash of the text."""
+    documents_per_shard: int = Field(50_000, gt=0)
+    """Rows of one Parquet shard."""
+
+
+class TokenizerTraining(Frozen):
+    """A tokenizer trained on a corpus of the study."""
+
+    corpus: Name
+    """Recipe whose documents it is trained on."""
+    vocab_size: int = Field(31_102, gt=100)
+    """Number of tokens, special ones included."""
+    algorithm: Literal["wordpiece"] = "wordpiece"
+    """WordPiece as in BERT."""
+    lowercase: bool = False
+    """Fold to lower case; German encoders keep case."""
+
+
+class TokenizerConfig(Frozen):
+    """A tokenizer: trained here, or taken from a model."""
+
+    model: str | None = None
+    """Hub name, local path, or name of a model of this study whose tokenizer is used."""
+    train: TokenizerTraining | None = None
+    """Train one on a corpus."""
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Self:
+        if (self.model is None) == (self.train is None):
+            raise ValueError("give exactly one of 'model' and 'train'")
+        return self
+
+
+class TokensConfig(Frozen):
+    """One corpus tokenised by one tokenizer."""
+
+    documents_per_shard: int = Field(50_000, gt=0)
+    """Rows of one Parquet shard."""

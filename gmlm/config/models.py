@@ -1,0 +1,80 @@
+"""Encoders: where they start and the phases of their pre-training."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from gmlm.config.base import Frozen, Name
+from gmlm.config.optimisation import OptimisationConfig
+
+
+class ArchitectureConfig(Frozen):
+    """An encoder that is trained from scratch."""
+
+    model_type: Literal["bert", "roberta", "electra", "deberta-v2", "modernbert"] = "bert"
+    """Architecture by its name in transformers."""
+    tokenizer: Name
+    """Tokenizer of the study."""
+    settings: dict[str, int | float | str | bool] = Field(default_factory=dict)
+    """Fields of the architecture's transformers configuration, such as `hidden_size`."""
+
+
+class PhaseConfig(Frozen):
+    """One phase of masked-language-model pre-training."""
+
+    corpus: Name
+    """Recipe that the phase trains on."""
+    steps: int | None = Field(None, gt=0)
+    """Optimiser steps; or give `epochs`."""
+    epochs: float | None = Field(None, gt=0)
+    """Passes over the corpus; or give `steps`."""
+    sequence_length: int = Field(512, gt=7)
+    """Length of a row in tokens; documents are packed into rows and longer ones are split into several."""
+    batch_tokens: int = Field(8192, gt=0)
+    """Tokens of one optimiser step over all workers; must be a multiple of `sequence_length`."""
+    micro_batch_tokens: int | None = Field(None, gt=0)
+    """Tokens of one forward pass per worker; smaller means gradient accumulation. Default: the whole share."""
+    mask_rate: float = Field(0.15, gt=0, lt=1)
+    """Share of the tokens that are predicted."""
+    masking: Literal["token", "whole_word"] = "token"
+    """Mask tokens one by one, or all pieces of a word together."""
+    optimisation: OptimisationConfig = OptimisationConfig()
+    """Optimiser and schedule."""
+
+    @model_validator(mode="after")
+    def _length_is_consistent(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give exactly one of 'steps' and 'epochs'")
+        if self.batch_tokens % self.sequence_length:
+            raise ValueError("'batch_tokens' must be a multiple of 'sequence_length'")
+        if self.micro_batch_tokens and self.micro_batch_tokens % self.sequence_length:
+            raise ValueError("'micro_batch_tokens' must be a multiple of 'sequence_length'")
+        return self
+
+
+class ModelConfig(Frozen):
+    """An encoder of the study."""
+
+    base: str | None = None
+    """Where it starts: a model of this study, a Hub name such as `deepset/gbert-base`, or a local path."""
+    architecture: ArchitectureConfig | None = None
+    """Start from random weights instead."""
+    phases: tuple[PhaseConfig, ...] = ()
+    """Pre-training, phase after phase; none takes the base as it is."""
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Self:
+        if (self.base is None) == (self.architecture is None):
+            raise ValueError("give exactly one of 'base' and 'architecture'")
+        if self.architecture is not None and not self.phases:
+            raise ValueError("a model from scratch needs at least one phase")
+        return self
+
+
+class BaseModelConfig(Frozen):
+    """A model from the Hub or a local folder, copied into the store."""
+
+    model: str
+    """Hub name or local path."""

@@ -1,0 +1,42 @@
+"""How a model is optimised; shared by translator training, pre-training and fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gmlm.config.base import Frozen
+
+
+class OptimisationConfig(Frozen):
+    """Optimiser, schedule, precision and engine of one training run."""
+
+    learning_rate: float = Field(5e-5, gt=0)
+    """Peak learning rate."""
+    schedule: Literal["linear", "cosine", "constant", "wsd", "1-sqrt"] = "linear"
+    """Shape of the learning rate after warm-up; `wsd` is warm-up, stable, decay over the last tenth."""
+    warmup_ratio: float = Field(0.0, ge=0, le=1)
+    """Share of all steps over which the learning rate rises linearly from zero."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay; never applied to biases and norms."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """AdamW's decay rates of the first and second moment."""
+    epsilon: float = Field(1e-8, gt=0)
+    """AdamW's epsilon."""
+    max_gradient_norm: float = Field(1.0, ge=0)
+    """Gradients are clipped to this global norm; 0 turns clipping off."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Label smoothing of the cross entropy, where the objective has one (translation)."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of forward and backward pass; weights and optimiser state stay fp32."""
+    engine: Literal["torch", "deepspeed"] = "torch"
+    """What steps the model: plain PyTorch, or DeepSpeed ZeRO."""
+    zero_stage: Literal[0, 1, 2, 3] = 1
+    """DeepSpeed's ZeRO stage; ignored by the torch engine."""
+    log_every: int = Field(10, gt=0)
+    """Steps between two points of the loss curve."""
+    evaluate_every: int = Field(0, ge=0)
+    """Steps between two evaluations on held-out data; 0 evaluates at the end only."""
+    checkpoint_every: int = Field(0, ge=0)
+    """Steps between two checkpoints; 0 writes them on interruption only."""

@@ -1,0 +1,62 @@
+"""Checks that each name used in a study is defined in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gmlm.config.study import StudyConfig
+
+Reference = tuple[str, str, Mapping[str, object]]
+"""Where a name is used, the name, and the parts that it may refer to."""
+
+
+def check_references(study: StudyConfig) -> None:
+    """Raise ValueError for the first name that refers to nothing, with the nearest defined name."""
+    clash = set(study.sources) & set(study.translations)
+    if clash:
+        raise ValueError(f"sources and translations share the name {sorted(clash)[0]!r}; recipes could not tell them")
+    for where, name, defined in _references(study):
+        if name not in defined:
+            raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
+
+
+def _suggestion(name: str, defined: Mapping[str, object]) -> str:
+    near = get_close_matches(name, list(defined), n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; defined: {', '.join(sorted(defined)) or 'none'}"
+
+
+def _references(study: StudyConfig) -> Iterator[Reference]:
+    yield from _corpus_references(study)
+    yield from _model_references(study)
+    if study.evaluation is not None:
+        for model in (*study.evaluation.models, study.evaluation.baseline):
+            yield "evaluation.models", model, study.models
+        for task in study.evaluation.tasks:
+            yield "evaluation.tasks", task, study.tasks
+
+
+def _corpus_references(study: StudyConfig) -> Iterator[Reference]:
+    for name, translator in study.translators.items():
+        for reference in translator.references:
+            yield f"translators.{name}.references", reference, study.references
+    for name, translation in study.translations.items():
+        yield f"translations.{name}.source", translation.source, study.sources
+        yield f"translations.{name}.translator", translation.translator, study.translators
+    texts = {**study.sources, **study.translations}
+    for name, recipe in study.recipes.items():
+        for source in recipe.sources:
+            yield f"recipes.{name}.sources", source, texts
+
+
+def _model_references(study: StudyConfig) -> Iterator[Reference]:
+    for name, tokenizer in study.tokenizers.items():
+        if tokenizer.train is not None:
+            yield f"tokenizers.{name}.train.corpus", tokenizer.train.corpus, study.recipes
+    for name, model in study.models.items():
+        if model.architecture is not None:
+            yield f"models.{name}.architecture.tokenizer", model.architecture.tokenizer, study.tokenizers
+        for index, phase in enumerate(model.phases):
+            yield f"models.{name}.phases.{index}.corpus", phase.corpus, study.recipes

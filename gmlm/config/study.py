@@ -1,0 +1,73 @@
+"""The study: everything from raw text to the table, by name."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from gmlm.config.base import Frozen, Name
+from gmlm.config.corpora import RecipeConfig, SourceConfig, TokenizerConfig
+from gmlm.config.models import ModelConfig
+from gmlm.config.tasks import TaskConfig
+from gmlm.config.translation import ReferenceConfig, TranslationConfig, TranslatorConfig
+
+
+class EvaluationConfig(Frozen):
+    """Which cells are run and how they are compared."""
+
+    models: tuple[Name, ...]
+    """Models that are fine-tuned and scored."""
+    baseline: Name
+    """Model that the others are compared with."""
+    tasks: tuple[Name, ...] = ()
+    """Tasks; default: all of the study."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """One cell per model, task and seed."""
+    resamples: int = Field(10_000, gt=99)
+    """Resamples of the paired bootstrap over test documents."""
+    confidence: float = Field(0.95, gt=0, lt=1)
+    """Level of the intervals."""
+
+
+class StudyConfig(Frozen):
+    """One study. Names tie its parts together; each is checked when the file is read."""
+
+    name: Name
+    """Name of the study; it labels metrics and the report."""
+    store: str = "runs"
+    """Folder or `s3://bucket/prefix` for everything that the study writes; relative paths start at the study file."""
+    seed: int = Field(13, ge=0)
+    """Seed of every sampling and initialisation outside the cells."""
+    sources: dict[Name, SourceConfig] = Field(default_factory=dict)
+    """Texts to ingest."""
+    references: dict[Name, ReferenceConfig] = Field(default_factory=dict)
+    """Parallel texts that translators are scored on."""
+    translators: dict[Name, TranslatorConfig] = Field(default_factory=dict)
+    """Translation models."""
+    translations: dict[Name, TranslationConfig] = Field(default_factory=dict)
+    """Sources to translate."""
+    recipes: dict[Name, RecipeConfig] = Field(default_factory=dict)
+    """Corpora to build from sources and translations."""
+    tokenizers: dict[Name, TokenizerConfig] = Field(default_factory=dict)
+    """Tokenizers, where models do not bring their own."""
+    models: dict[Name, ModelConfig] = Field(default_factory=dict)
+    """Encoders to start from, continue or train."""
+    tasks: dict[Name, TaskConfig] = Field(default_factory=dict)
+    """Downstream tasks."""
+    evaluation: EvaluationConfig | None = None
+    """Cells and comparison; a study without it ends with its models."""
+
+    @model_validator(mode="after")
+    def _names_refer_to_parts(self) -> Self:
+        from gmlm.config.references import check_references
+
+        check_references(self)
+        return self
+
+
+class ReportConfig(Frozen):
+    """What the report names."""
+
+    study: str
+    """Name of the study."""

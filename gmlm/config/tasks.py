@@ -1,0 +1,85 @@
+"""Downstream tasks and how models are fine-tuned on them."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from gmlm.config.base import Frozen
+from gmlm.config.optimisation import OptimisationConfig
+
+TaskKind = Literal["token_classification", "multi_label", "question_answering"]
+
+
+class FinetuneConfig(Frozen):
+    """Fine-tuning of one cell (model, task, seed)."""
+
+    epochs: int = Field(3, gt=0)
+    """Passes over the training windows."""
+    batch_size: int = Field(16, gt=0)
+    """Windows of one optimiser step."""
+    max_length: int = Field(512, gt=7)
+    """Length of a window in tokens; capped at what the model can take."""
+    stride: int = Field(128, ge=0)
+    """Tokens by which neighbouring windows of a long document overlap."""
+    optimisation: OptimisationConfig = OptimisationConfig(learning_rate=3e-5, warmup_ratio=0.1)
+    """Optimiser and schedule."""
+
+
+class TaskConfig(Frozen):
+    """A downstream task: its data, its labels and its fine-tuning."""
+
+    kind: TaskKind
+    """What is predicted: spans of text, a set of labels for a document, or an answer span for a question."""
+    reader: Literal["spans_jsonl", "conll", "labels_jsonl", "squad"]
+    """Format: JSONL with `text` and `spans` (start, end, label), CoNLL columns, JSONL with `text` and `labels`,
+    or SQuAD 1.1/2.0 JSON."""
+    path: str | None = None
+    """One file that is split by document into train, dev and test; or give `train`, `dev` and `test`."""
+    train: str | None = None
+    """Training split."""
+    dev: str | None = None
+    """Development split; thresholds and epochs are chosen on it."""
+    test: str | None = None
+    """Test split; it is scored once per cell."""
+    split: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    """Shares of train, dev and test where one file is split; a document is never divided."""
+    labels: tuple[str, ...] | None = None
+    """The allowed labels; a label outside is an error. Default: those of the training split."""
+    min_label_count: int = Field(1, gt=0)
+    """Labels with fewer training documents are left out and counted (multi-label)."""
+    text_field: str = "text"
+    """Key of the text (JSONL)."""
+    label_field: str | None = None
+    """Key of the spans or labels (JSONL); default `spans` or `labels`."""
+    id_field: str | None = None
+    """Key of the document's id (JSONL)."""
+    label_column: int = 1
+    """Column of the BIO tag (CoNLL), counted from 0 after the token; the token is column `token_column`."""
+    token_column: int = 0
+    """Column of the token (CoNLL)."""
+    count_documents_without_labels: bool = True
+    """Whether documents without gold labels enter the multi-label score; the report names the choice."""
+    article_stripping: Literal["english", "german", "none"] = "german"
+    """Articles that answer normalisation removes: SQuAD's script strips English ones, MLQA's German ones."""
+    finetuning: FinetuneConfig = FinetuneConfig()
+    """How models are fine-tuned on it."""
+
+    @model_validator(mode="after")
+    def _one_way_to_give_data(self) -> Self:
+        splits = (self.train, self.dev, self.test)
+        if (self.path is None) == (splits == (None, None, None)) or (self.path is None and None in splits):
+            raise ValueError("give either 'path', or all of 'train', 'dev' and 'test'")
+        if abs(sum(self.split) - 1) > 1e-6 or min(self.split) <= 0:
+            raise ValueError("'split' must hold three positive shares that add up to 1")
+        return self
+
+
+class CellConfig(Frozen):
+    """One cell: a model fine-tuned on a task with a seed."""
+
+    task: TaskConfig
+    """The task."""
+    seed: int
+    """Seed of head initialisation, dropout and data order."""

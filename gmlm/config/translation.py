@@ -1,0 +1,121 @@
+"""Translators, translations and the references that they are scored on."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from gmlm.config.base import Frozen, Name
+from gmlm.config.optimisation import OptimisationConfig
+
+
+class TranslatorTraining(Frozen):
+    """A small Marian model trained from scratch on parallel text."""
+
+    parallel: str
+    """JSONL file (may be gzipped) with the keys `en` and `de`, one segment pair a line; relative to the study file."""
+    vocab_size: int = Field(4096, gt=100)
+    """Size of the joint SentencePiece vocabulary."""
+    hidden_size: int = Field(128, gt=0)
+    """Model width."""
+    layers: int = Field(2, gt=0)
+    """Layers of the encoder and of the decoder."""
+    heads: int = Field(4, gt=0)
+    """Attention heads."""
+    feed_forward_size: int = Field(512, gt=0)
+    """Width of the feed-forward layers."""
+    steps: int = Field(1000, gt=0)
+    """Optimiser steps."""
+    batch_tokens: int = Field(2048, gt=0)
+    """Target tokens of one batch, padding included."""
+    max_length: int = Field(128, gt=1)
+    """Longest segment in tokens; longer training pairs are left out and counted."""
+    optimisation: OptimisationConfig = OptimisationConfig(learning_rate=2e-3, warmup_ratio=0.1, label_smoothing=0.1)
+    """Optimiser and schedule."""
+
+
+class DecodingConfig(Frozen):
+    """How a translator decodes."""
+
+    engine: Literal["ctranslate2", "transformers"] = "ctranslate2"
+    """CTranslate2 converts the model on first use; transformers serves architectures that it does not know."""
+    compute_type: Literal["int8", "float32", "float16", "bfloat16"] = "int8"
+    """Arithmetic of CTranslate2."""
+    beam_size: int = Field(1, gt=0)
+    """Beams; 1 is greedy."""
+    batch_tokens: int = Field(4096, gt=0)
+    """Source tokens of one batch, padding included; batches are formed by length."""
+    max_length: int = Field(256, gt=1)
+    """Longest source segment in tokens; longer sentences are split again, never cut."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it runs."""
+
+
+class TranslatorConfig(Frozen):
+    """A translation model and how it decodes."""
+
+    model: str | None = None
+    """Hub name or local path, such as `Helsinki-NLP/opus-mt-tc-big-en-de`."""
+    train: TranslatorTraining | None = None
+    """Train a small one from scratch."""
+    decoding: DecodingConfig = DecodingConfig()
+    """Engine, beams and batches."""
+    references: tuple[Name, ...] = ()
+    """References of the study that this translator is scored on."""
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Self:
+        if (self.model is None) == (self.train is None):
+            raise ValueError("give exactly one of 'model' and 'train'")
+        return self
+
+
+class ReferenceConfig(Frozen):
+    """Parallel text with known good translations: two line-aligned files, or one JSONL file with `en` and `de`."""
+
+    source: str
+    """English side: a text file with one segment a line, or a `.jsonl` file that holds both sides."""
+    target: str | None = None
+    """German side, line by line; left out for `.jsonl`."""
+
+    @model_validator(mode="after")
+    def _two_sides(self) -> Self:
+        if self.target is None and ".jsonl" not in self.source:
+            raise ValueError("'target' is missing: only a .jsonl source holds both sides")
+        return self
+
+
+class TranslationConfig(Frozen):
+    """One source translated by one translator."""
+
+    source: Name
+    """Source of the study, in English."""
+    translator: Name
+    """Translator of the study."""
+    min_length_ratio: float = Field(0.4, ge=0)
+    """Lowest ratio of German to English words; segments below it (cut-off output) are flagged."""
+    max_length_ratio: float = Field(2.5, gt=0)
+    """Highest ratio; segments above it (repetition) are flagged. Segments of up to five words are not judged."""
+    max_flagged_ratio: float = Field(0.5, ge=0, le=1)
+    """Documents in which more than this share of the segments is flagged are quarantined."""
+    documents_per_shard: int = Field(2_000, gt=0)
+    """Documents translated before a shard is written; an interrupted run repeats at most one shard."""
+
+
+class TranslatorScoreConfig(Frozen):
+    """One translator scored on one reference."""
+
+    decoding: DecodingConfig
+    """How the translator decodes."""
+    reference: ReferenceConfig
+    """Parallel text."""
+
+
+class TranslateConfig(Frozen):
+    """One translation with all that its output depends on."""
+
+    translation: TranslationConfig
+    """Filters and shard size."""
+    decoding: DecodingConfig
+    """How the translator decodes."""
