@@ -1,0 +1,23 @@
+"""The training loop of pre-training, fine-tuning and translator training, over plain PyTorch or DeepSpeed."""
+
+from gmlm.training.interface import (
+    Batch,
+    BatchFunction,
+    Hook,
+    LossFunction,
+    LossPoint,
+    TrainingResult,
+    TrainingState,
+)
+from gmlm.training.loop import train
+
+__all__ = [
+    "Batch",
+    "BatchFunction",
+    "Hook",
+    "LossFunction",
+    "LossPoint",
+    "TrainingResult",
+    "TrainingState",
+    "train",
+]

@@ -1,0 +1,89 @@
+"""Checkpoints: a folder per checkpoint, written aside and renamed, so that there is a whole one or none.
+
+A checkpoint `step-00000120` holds the engine's files and `state.json`: fingerprint, layout, step, curve and history.
+The step is the data position too, since batches and dropout are pure functions of (seed, step).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gmlm.errors import CheckpointMismatchError
+from gmlm.storage.local import explained
+from gmlm.training.distributed import World
+from gmlm.training.engine import Engine
+from gmlm.training.interface import LossPoint, TrainingState
+
+STATE = "state.json"
+PARTIAL = ".partial"
+
+
+def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: World, fingerprint: str) -> None:
+    """Write a checkpoint of all ranks, atomically, and then remove the one before.
+
+    Raises:
+        DiskFullError: No space is left; the checkpoint before stays.
+    """
+    target, partial = folder / f"step-{state.step:08d}", folder / PARTIAL
+    with explained(str(partial)):
+        if world.is_main:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        world.barrier()
+        engine.save_checkpoint(partial)
+        world.barrier()
+        if world.is_main:
+            (partial / STATE).write_text(json.dumps(_as_json(state, engine, fingerprint)), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+            for older in set(_complete(folder)) - {target}:
+                shutil.rmtree(older)
+    world.barrier()
+
+
+def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerprint: str) -> None:
+    """Bring state and engine to the newest whole checkpoint of the folder; leave them alone if there is none.
+
+    Raises:
+        CheckpointMismatchError: It belongs to other work, or to another engine, ZeRO stage or world size.
+    """
+    complete = _complete(folder)
+    if not complete:
+        return
+    saved = json.loads((complete[-1] / STATE).read_text(encoding="utf-8"))
+    _check(complete[-1], "work (fingerprint)", saved["fingerprint"], fingerprint)
+    _check(complete[-1], "engine", saved["layout"], engine.layout)
+    engine.load_checkpoint(complete[-1])
+    state.step, state.loss, state.learning_rate = saved["step"], saved["loss"], saved["learning_rate"]
+    state.curve = [LossPoint(**point) for point in saved["curve"]]
+    state.history, state.unlogged = saved["history"], saved["unlogged"]
+
+
+def _complete(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("step-*") if (path / STATE).is_file())
+
+
+def _as_json(state: TrainingState, engine: Engine, fingerprint: str) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "layout": engine.layout,
+        "step": state.step,
+        "loss": state.loss,
+        "learning_rate": state.learning_rate,
+        "curve": [asdict(point) for point in state.curve],
+        "history": state.history,
+        "unlogged": state.unlogged,
+    }
+
+
+def _check(checkpoint: Path, what: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise CheckpointMismatchError(
+            f"the checkpoint is of another {what}: {found[:40]!r} instead of {expected[:40]!r}",
+            where=str(checkpoint),
+            fix="delete the folder to start over, or run the study that wrote it",
+        )

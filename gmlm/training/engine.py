@@ -1,0 +1,80 @@
+"""The engine protocol: what steps a model. The loop knows no other way to touch it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from gmlm.config.optimisation import OptimisationConfig
+from gmlm.training.distributed import World
+from gmlm.training.interface import Batch, LossFunction
+
+
+class Objective(nn.Module):
+    """A model and its loss as one module: engines need all of the forward pass inside one call."""
+
+    def __init__(self, model: nn.Module, loss: LossFunction) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = loss
+
+    def forward(self, batch: Batch) -> Any:
+        """The scalar mean loss of one micro-batch."""
+        return self._loss(self.model, batch)
+
+
+class Engine(Protocol):
+    """Runs forward, backward and optimiser for a model, on one rank or many. Gradients are averaged over the ranks."""
+
+    @property
+    def layout(self) -> str:
+        """What a checkpoint must agree with to be loaded, such as the ZeRO stage and world size."""
+        ...
+
+    @property
+    def model(self) -> nn.Module:
+        """The model being trained."""
+        ...
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        """Forward pass in the configured precision: the scalar loss of a micro-batch."""
+        ...
+
+    def backward(self, loss: torch.Tensor, *, last: bool) -> None:
+        """Add the loss's gradient; `last` marks the last micro-batch of the step."""
+        ...
+
+    def step(self, learning_rate: float) -> None:
+        """Average over ranks, clip, update the weights and clear the gradients."""
+        ...
+
+    def save_checkpoint(self, folder: Path) -> None:
+        """Write weights and optimiser state; called on every rank."""
+        ...
+
+    def load_checkpoint(self, folder: Path) -> None:
+        """Read what `save_checkpoint` wrote."""
+        ...
+
+    def finish(self, model: nn.Module) -> None:
+        """Leave the trained weights in the model that the engine was opened with."""
+        ...
+
+
+def open_engine(model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> Engine:
+    """The configured engine, with the model on this rank's device."""
+    if optimisation.engine == "deepspeed":
+        from gmlm.training.deepspeed_engine import DeepSpeedEngine
+
+        return DeepSpeedEngine(model, loss, optimisation, world)
+    from gmlm.training.torch_engine import TorchEngine
+
+    return TorchEngine(model, loss, optimisation, world)
+
+
+def autocast(optimisation: OptimisationConfig, device: torch.device) -> torch.autocast:
+    """bf16 arithmetic where it is configured; weights, gradients and optimiser state stay fp32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=optimisation.precision == "bf16")

@@ -1,0 +1,77 @@
+"""What the loop is given and what it returns.
+
+Weights of micro-batches: a loss function returns the mean over the targets of one micro-batch. The loss of a step is
+the mean over the targets of all its micro-batches on all ranks, so that n x m examples and one batch of n*m examples
+give the same gradient. A micro-batch says how many targets it has by a scalar entry `WEIGHT`; without one, all
+micro-batches count alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+Batch = Mapping[str, torch.Tensor]
+"""Tensors by name; the loss function alone knows the names."""
+LossFunction = Callable[[nn.Module, Batch], torch.Tensor]
+"""Scalar mean loss over the targets of one micro-batch."""
+BatchFunction = Callable[[int], Sequence[Batch]]
+"""The micro-batches of a step (from 0) on this rank. It must be a pure function of the step: resuming relies on it."""
+
+WEIGHT = "weight"
+"""Key of a micro-batch's number of targets."""
+
+
+@dataclass(frozen=True)
+class LossPoint:
+    """One point of the loss curve: the mean loss since the point before, and the learning rate of the step."""
+
+    step: int
+    loss: float
+    learning_rate: float
+
+
+@dataclass
+class TrainingState:
+    """Where training stands, as hooks see it and as checkpoints keep it.
+
+    Attributes:
+        model: The model being trained; under DeepSpeed it is not the object that was given to `train`.
+        steps: Optimiser steps of the whole run.
+        step: Optimiser steps done.
+        loss: Loss of the last step.
+        learning_rate: Learning rate of the last step.
+        curve: Points so far.
+        history: Whatever hooks record, by name; JSON values only. It survives an interruption.
+        unlogged: Losses of the steps since the last point of the curve.
+    """
+
+    model: nn.Module
+    steps: int
+    step: int = 0
+    loss: float = float("nan")
+    learning_rate: float = 0.0
+    curve: list[LossPoint] = field(default_factory=list)
+    history: dict[str, list[Any]] = field(default_factory=dict)
+    unlogged: list[float] = field(default_factory=list)
+
+
+class Hook(Protocol):
+    """Observes training: evaluation, metrics. Called on every rank after every step."""
+
+    def after_step(self, state: TrainingState) -> None:
+        """Look at the state; append to `state.history` what must be kept."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training leaves beside the trained model."""
+
+    steps: int
+    curve: list[LossPoint]
+    history: dict[str, list[Any]] = field(default_factory=dict)

@@ -1,0 +1,133 @@
+"""The training loop. Hugging Face's Trainer is the oracle of its test, not a dependency."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gmlm.config.optimisation import OptimisationConfig
+from gmlm.errors import InterruptedRunError, TrainingError
+from gmlm.telemetry import Progress, progress
+from gmlm.training.checkpoint import load_checkpoint, save_checkpoint
+from gmlm.training.distributed import World, join_world
+from gmlm.training.engine import Engine, open_engine
+from gmlm.training.interface import (
+    WEIGHT,
+    Batch,
+    BatchFunction,
+    Hook,
+    LossFunction,
+    LossPoint,
+    TrainingResult,
+    TrainingState,
+)
+from gmlm.training.interruption import interruption
+from gmlm.training.schedule import learning_rate
+
+
+def train(
+    model: nn.Module,
+    *,
+    loss: LossFunction,
+    batches: BatchFunction,
+    steps: int,
+    optimisation: OptimisationConfig,
+    seed: int,
+    fingerprint: str,
+    checkpoints: Path | None = None,
+    hooks: Sequence[Hook] = (),
+    description: str = "Train",
+) -> TrainingResult:
+    """Train a model in place for a number of optimiser steps, going on where a checkpoint stands.
+
+    Batches, dropout and learning rate are pure functions of (seed, step): on a CPU, n steps, a kill and the rest equal
+    one uninterrupted run bit for bit. A finished run leaves a last checkpoint, so calling again restores its result.
+
+    Raises:
+        CheckpointMismatchError: `checkpoints` holds other work.
+        InterruptedRunError: SIGINT or SIGTERM came; a checkpoint was written first.
+        TrainingError: The loss is not finite; the last good checkpoint stays.
+    """
+    world = join_world()
+    engine = open_engine(model, loss, optimisation, world)
+    state = TrainingState(engine.model, steps)
+    if checkpoints is not None:
+        load_checkpoint(checkpoints, state, engine, fingerprint)
+
+    with interruption() as interrupted, _shown(description, state, world) as bar:
+        while state.step < steps:
+            rate = learning_rate(state.step, steps, optimisation)
+            step_loss = _optimise(engine, batches(state.step), rate, _step_seed(seed, state.step, world), world)
+            _record(state, step_loss, rate, optimisation.log_every, description)
+            for hook in hooks:
+                hook.after_step(state)
+            stop = world.any(interrupted.requested)
+            if checkpoints is not None and (stop or _checkpoint_is_due(state, optimisation)):
+                save_checkpoint(checkpoints, state, engine, world, fingerprint)
+            if stop and state.step < steps:
+                raise InterruptedRunError(f"stopped at step {state.step} of {steps}", fix="run again: it resumes there")
+            if bar is not None:
+                bar.advance()
+                bar.show(loss=state.loss)
+
+    engine.finish(model)
+    return TrainingResult(steps, state.curve, state.history)
+
+
+def _optimise(engine: Engine, batches: Sequence[Batch], rate: float, seed: int, world: World) -> float:
+    """One optimiser step over the micro-batches; returns the mean loss over all their targets."""
+    engine.model.train()
+    torch.manual_seed(seed)
+    weights = [float(batch.get(WEIGHT, 1.0)) for batch in batches]
+    total = world.sum(sum(weights))
+    step_loss = 0.0
+    for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
+        loss = engine({name: tensor.to(world.device) for name, tensor in batch.items()})
+        # Engines average over ranks, so the share of this micro-batch is scaled up by their number.
+        engine.backward(loss * (weight * world.size / total), last=index == len(batches) - 1)
+        step_loss += float(loss.detach()) * weight / total
+    step_loss = world.sum(step_loss)
+    if math.isfinite(step_loss):
+        engine.step(rate)
+    return step_loss
+
+
+def _record(state: TrainingState, loss: float, rate: float, log_every: int, description: str) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss of step {state.step + 1} is not finite",
+            where=description,
+            fix="lower the learning rate, lengthen the warm-up, or use precision fp32; the last checkpoint is kept",
+        )
+    state.step, state.loss, state.learning_rate = state.step + 1, loss, rate
+    state.unlogged.append(loss)
+    if state.step % log_every == 0 or state.step == state.steps:
+        mean = math.fsum(state.unlogged) / len(state.unlogged)
+        state.curve.append(LossPoint(state.step, mean, rate))
+        state.unlogged.clear()
+
+
+def _checkpoint_is_due(state: TrainingState, optimisation: OptimisationConfig) -> bool:
+    every = optimisation.checkpoint_every
+    return state.step == state.steps or (every > 0 and state.step % every == 0)
+
+
+def _step_seed(seed: int, step: int, world: World) -> int:
+    """The seed of a step's dropout: differs between ranks, and never depends on the steps before."""
+    digest = hashlib.sha256(f"{seed}/{step}/{world.rank}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+@contextmanager
+def _shown(description: str, state: TrainingState, world: World) -> Iterator[Progress | None]:
+    if not world.is_main:
+        yield None
+        return
+    with progress(description, total=state.steps, unit="step", done=state.step) as bar:
+        yield bar

@@ -1,0 +1,82 @@
+"""Plain PyTorch: the whole model on every rank, gradients averaged before the optimiser step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from gmlm.config.optimisation import OptimisationConfig
+from gmlm.training.distributed import World
+from gmlm.training.engine import Objective, autocast
+from gmlm.training.interface import Batch, LossFunction
+from gmlm.training.optimiser import adamw
+
+WEIGHTS = "model.safetensors"
+OPTIMISER = "optimiser.pt"
+
+
+class TorchEngine:
+    """Trains the given model in place."""
+
+    def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> None:
+        self._objective = Objective(model.to(world.device), loss)
+        self._optimiser = adamw(self._objective, optimisation)
+        self._optimisation, self._world = optimisation, world
+
+    @property
+    def layout(self) -> str:
+        """Every rank holds everything, so any world size may go on."""
+        return "torch"
+
+    @property
+    def model(self) -> nn.Module:
+        """The model being trained."""
+        return self._objective.model
+
+    def __call__(self, batch: Batch) -> torch.Tensor:
+        """The scalar loss of a micro-batch."""
+        with autocast(self._optimisation, self._world.device):
+            loss: torch.Tensor = self._objective(batch)
+        return loss
+
+    def backward(self, loss: torch.Tensor, *, last: bool) -> None:
+        """Add the loss's gradient."""
+        torch.autograd.backward(loss)
+
+    def step(self, learning_rate: float) -> None:
+        """Average over ranks, clip, update, clear."""
+        if self._world.size > 1:
+            self._average_gradients()
+        if self._optimisation.max_gradient_norm > 0:
+            nn.utils.clip_grad_norm_(self._objective.parameters(), self._optimisation.max_gradient_norm)
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+
+    def _average_gradients(self) -> None:
+        for parameter in self._objective.parameters():
+            if parameter.requires_grad:
+                # A rank whose batch did not reach a parameter takes part with zeros: collectives must match.
+                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                dist.all_reduce(parameter.grad)
+                parameter.grad /= self._world.size
+
+    def save_checkpoint(self, folder: Path) -> None:
+        """Write weights as safetensors and the optimiser state; rank 0 has all of it."""
+        if self._world.is_main:
+            save_model(self.model, str(folder / WEIGHTS))
+            torch.save(self._optimiser.state_dict(), folder / OPTIMISER)
+
+    def load_checkpoint(self, folder: Path) -> None:
+        """Read weights and optimiser state."""
+        load_model(self.model, folder / WEIGHTS, device=str(self._world.device))
+        state = torch.load(folder / OPTIMISER, map_location=self._world.device, weights_only=True)
+        self._optimiser.load_state_dict(state)
+
+    def finish(self, model: nn.Module) -> None:
+        """Nothing to do: the given model was trained."""
