@@ -1,0 +1,186 @@
+"""The command line. Nothing heavy is imported before a command runs: `gmlm --help` answers at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from gmlm.study.selection import Selection
+
+app = typer.Typer(
+    name="gmlm",
+    help="German medical language models: from raw corpora to a scored German clinical encoder.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
+StoreUri = Annotated[str | None, typer.Option("--store", help="Folder or s3://bucket/prefix instead of the study's.")]
+Force = Annotated[bool, typer.Option("--force", help="Make the selected stages again although they are finished.")]
+MetricsPort = Annotated[int | None, typer.Option(help="Serve Prometheus metrics on this port.")]
+LogFormat = Annotated[str, typer.Option(help="Log lines on standard error: text or json.")]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    start: Annotated[str | None, typer.Option("--from", help="Run this stage and all that needs it.")] = None,
+    only: Annotated[str | None, typer.Option(help="Run this stage or node (such as pretrain/base) alone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run.")] = False,
+    force: Force = False,
+    store: StoreUri = None,
+    metrics_port: MetricsPort = None,
+    log_format: LogFormat = "text",
+    log_level: LogLevel = "warning",
+) -> None:
+    """Run a study; run again, it resumes: finished stages are recognised."""
+    from gmlm.study import commands
+    from gmlm.study.selection import Selection
+
+    selection = Selection(only=only, start=start, force=force)
+    if dry_run:
+        typer.echo(commands.dry_run(study, selection, store=store))
+        return
+    _configure_telemetry(metrics_port, log_format, log_level)
+    _run(study, selection, store)
+
+
+@app.command()
+def validate(study: StudyPath) -> None:
+    """Check a study file: keys, names, and that its inputs exist."""
+    from gmlm.study import commands
+
+    typer.echo(commands.validate(study))
+
+
+@app.command()
+def plan(study: StudyPath, store: StoreUri = None) -> None:
+    """Show the stages, what is done, and estimated tokens, memory and time."""
+    from gmlm.study import commands
+
+    typer.echo(commands.plan(study, store=store))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to fill.")],
+    seed: Annotated[int, typer.Option(help="Another seed makes another world.")] = 13,
+) -> None:
+    """Make a small bilingual clinical world with known truth, and a study of it."""
+    from gmlm.demo import generate_world
+
+    generate_world(folder, seed=seed)
+    typer.echo(f"{folder}: ready; next: gmlm run {folder / 'study.yaml'}")
+
+
+@app.command()
+def lineage(
+    uri: Annotated[str, typer.Argument(help="Folder of an output: STORE/STAGE/NAME/FINGERPRINT.")],
+) -> None:
+    """Print what an output was made from, back to the hashes of the raw inputs."""
+    from gmlm.lineage import lineage as trace
+    from gmlm.lineage import locate, render
+
+    typer.echo(render(trace(*locate(uri))))
+
+
+def _stage_command(name: str, help_text: str) -> None:
+    def command(
+        study: StudyPath,
+        name_of_part: Annotated[str | None, typer.Option("--name", help="Only the part of this name.")] = None,
+        force: Force = False,
+        store: StoreUri = None,
+        metrics_port: MetricsPort = None,
+        log_format: LogFormat = "text",
+        log_level: LogLevel = "warning",
+    ) -> None:
+        from gmlm.study.selection import Selection
+
+        _configure_telemetry(metrics_port, log_format, log_level)
+        _run(study, Selection(only=name, name=name_of_part, force=force), store)
+
+    app.command(name, help=help_text)(command)
+
+
+_stage_command("ingest", "Read the study's sources and tasks into the store.")
+_stage_command("translate", "Make or load translators, score them, and translate.")
+_stage_command("build-corpus", "Filter, de-duplicate, decontaminate, mix and tokenise the corpora.")
+_stage_command("pretrain", "Train or continue the encoders.")
+_stage_command("finetune", "Fine-tune every model on every task with every seed.")
+_stage_command("evaluate", "Compare the models: mean, interval, paired significance.")
+_stage_command("report", "Write the report.")
+
+
+def _configure_telemetry(metrics_port: int | None, log_format: str, log_level: str) -> None:
+    from gmlm.telemetry.logs import configure_logs
+
+    configure_logs(json=log_format == "json", level=log_level)
+    if metrics_port is not None:
+        from gmlm.telemetry.metrics import serve_metrics
+
+        serve_metrics(metrics_port)
+
+
+def _run(path: Path, selection: Selection, store: str | None) -> None:
+    from gmlm.study import commands
+    from gmlm.study.runner import NodeOutcome
+
+    def show(node_id: str, outcome: NodeOutcome) -> None:
+        marks = {"done": "+", "finished before": "=", "failed": "!", "left out": "-"}
+        seconds = f"  {outcome.seconds:.1f} s" if outcome.status == "done" else ""
+        typer.echo(f"{marks[outcome.status]} {node_id}  {outcome.status}{seconds}", err=True)
+
+    study, outcome = commands.run(path, selection, store=store, observer=show)
+    if text := commands.headline(study):
+        typer.echo(text)
+    if outcome.failures:
+        typer.echo(commands.explain(outcome.failures), err=True)
+        sys.exit(next(iter(outcome.failures.values())).exit_code)
+
+
+def main() -> None:
+    """Run a command; every error of ours becomes one message and an exit code of its own."""
+    from gmlm.errors import GmlmError
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except GmlmError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped; run the same command again to resume", err=True)
+        sys.exit(130)
+    except Exception as error:
+        _fail_unexpectedly(error)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail_unexpectedly(error: Exception) -> NoReturn:
+    """Report a bug without its message, which could hold a document's text; GMLM_DEBUG=1 shows all of it."""
+    if os.environ.get("GMLM_DEBUG") == "1":
+        raise error
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown place"
+    typer.echo(f"error: unexpected {type(error).__name__} at {where}", err=True)
+    typer.echo("  What to do: report this as a bug; GMLM_DEBUG=1 shows the traceback (it may hold text)", err=True)
+    sys.exit(70)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""What the commands of the command line do; each returns what is printed or raises an error of `gmlm.errors`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gmlm.config import StudyConfig, load_study
+from gmlm.config.paths import expand_variables
+from gmlm.errors import GmlmError
+from gmlm.manifest import Manifest, find_manifest
+from gmlm.storage import Store, open_store
+from gmlm.study.estimate import Estimator, machine_speed
+from gmlm.study.graph import build_graph
+from gmlm.study.plan import Plan, plan_study
+from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
+from gmlm.study.selection import Selection
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that was read, planned, and whose store is open."""
+
+    config: StudyConfig
+    folder: Path
+    store: Store
+    plan: Plan
+
+
+def open_study(path: Path, *, store: str | None = None) -> OpenStudy:
+    """Read and plan a study; `store` overrides the study's own."""
+    config = load_study(path)
+    folder = path.parent
+    graph = build_graph(config)
+    return OpenStudy(config, folder, open_store(_store_uri(store or config.store, folder)), plan_study(graph, folder))
+
+
+def _store_uri(uri: str, folder: Path) -> str:
+    uri = expand_variables(uri)
+    return uri if "://" in uri else str(folder / uri)
+
+
+def validate(path: Path) -> str:
+    """Check a study file, its names and its inputs without reading them."""
+    config = load_study(path)
+    graph = build_graph(config)
+    from gmlm.study.raw_inputs import raw_files
+
+    files = sum(len(raw_files(node, path.parent)) for node in graph.values())
+    return f"{path}: valid; {len(graph)} stages, {files} input files"
+
+
+def plan(path: Path, *, store: str | None = None) -> str:
+    """A table of the study's nodes: state, and estimated tokens, memory and time of what remains."""
+    study = open_study(path, store=store)
+    manifests = _finished(study)
+    estimator, speed = Estimator(study.config, study.plan, study.store, manifests), machine_speed()
+    rows = [("stage", "state", "tokens", "memory", "time")]
+    for node_id, planned in study.plan.nodes.items():
+        estimate = None if node_id in manifests else estimator.estimate(planned)
+        state = "done" if node_id in manifests else "to do"
+        figures = ("", "", "")
+        if estimate is not None:
+            seconds = estimate.seconds(speed)
+            figures = (_count(estimate.tokens), _count(estimate.memory) + "B", _duration(seconds))
+        rows.append((node_id, state, *figures))
+    done = f"{len(manifests)} of {len(study.plan.nodes)} stages done"
+    note = "Estimates hold for training on this machine; memory is without activations."
+    return f"{_table(rows)}\n\n{done}. {note}"
+
+
+def _finished(study: OpenStudy) -> dict[str, Manifest]:
+    found = {node_id: find_manifest(study.store, node.prefix) for node_id, node in study.plan.nodes.items()}
+    return {node_id: manifest for node_id, manifest in found.items() if manifest is not None}
+
+
+def dry_run(path: Path, selection: Selection, *, store: str | None = None) -> str:
+    """The nodes that a run would make, one a line."""
+    study = open_study(path, store=store)
+    selected = [study.plan.nodes[node_id] for node_id in selection.nodes(study.plan.graph)]
+    states = ["done" if node.finished(study.store) and not selection.force else "to do" for node in selected]
+    return "\n".join(f"{state:6} {node.node.id}" for node, state in zip(selected, states, strict=True))
+
+
+def run(
+    path: Path, selection: Selection, *, store: str | None = None, observer: Callable[[str, NodeOutcome], None]
+) -> tuple[OpenStudy, StudyOutcome]:
+    """Run what is selected and not finished."""
+    study = open_study(path, store=store)
+    dump = json.dumps(study.config.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
+    study.store.write(f"studies/{study.config.name}.json", dump.encode())
+    runner = StudyRunner(study.plan, study.store, study.folder, observer)
+    return study, runner.run(selection)
+
+
+def headline(study: OpenStudy) -> str:
+    """The study's table, where it is evaluated, and the address of its report, where there is one."""
+    lines = []
+    for node_id, planned in study.plan.nodes.items():
+        if not planned.finished(study.store):
+            continue
+        if node_id.startswith("evaluate/"):
+            from gmlm.report.summary import summary_table
+
+            lines.append(summary_table(json.loads(study.store.read(f"{planned.prefix}/scores.json"))))
+        if node_id.startswith("report/"):
+            lines.append(f"Report: {study.store.uri}/{planned.prefix}/report.html")
+    return "\n\n".join(lines)
+
+
+def explain(failures: dict[str, GmlmError]) -> str:
+    """The errors of a run, one a paragraph."""
+    return "\n".join(f"{node_id}: {error}" for node_id, error in failures.items())
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _count(number: float) -> str:
+    for unit in ("", "k", "M", "G"):
+        if number < 1000:
+            return f"{number:.3g} {unit}".rstrip() if not unit else f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} T"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,162 @@
+"""Builds the graph of a study: one node per part and stage, each after its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from graphlib import CycleError, TopologicalSorter
+
+from gmlm.config import (
+    BaseModelConfig,
+    CellConfig,
+    ModelConfig,
+    ReportConfig,
+    StudyConfig,
+    TokensConfig,
+    TranslateConfig,
+    TranslatorScoreConfig,
+)
+from gmlm.errors import ConfigError
+from gmlm.study.node import Node
+
+Graph = dict[str, Node]
+"""Nodes by id, each behind all that it needs."""
+
+
+def build_graph(study: StudyConfig) -> Graph:
+    """The nodes of a study, in an order in which they can run.
+
+    Raises:
+        ConfigError: Parts of the study need each other in a circle.
+    """
+    return _GraphBuilder(study).build()
+
+
+def cell_name(model: str, task: str, seed: int) -> str:
+    """Name of the cell that fine-tunes a model on a task with a seed."""
+    return f"{model}--{task}--{seed}"
+
+
+class _GraphBuilder:
+    def __init__(self, study: StudyConfig) -> None:
+        self._study = study
+        self._nodes: Graph = {}
+        self._base_names: dict[str, str] = {}
+
+    def build(self) -> Graph:
+        self._add_inputs()
+        self._add_translations()
+        self._add_corpora()
+        for name in self._study.models:
+            self._add_model(name)
+        if self._study.evaluation is not None:
+            self._add_evaluation()
+        self._add_report()
+        return self._sorted()
+
+    def _add(self, stage: str, name: str, config: object, inputs: dict[str, str], *, tolerant: bool = False) -> str:
+        node = Node(stage, name, config, self._study.seed, inputs, tolerant)  # type: ignore[arg-type]
+        self._nodes.setdefault(node.id, node)
+        return node.id
+
+    def _add_inputs(self) -> None:
+        for name, source in self._study.sources.items():
+            self._add("ingest", name, source, {})
+        for name, task in self._study.tasks.items():
+            self._add("task", name, task, {})
+
+    def _add_translations(self) -> None:
+        for name, translator in self._study.translators.items():
+            self._add("translator", name, translator, {})
+            for reference in translator.references:
+                config = TranslatorScoreConfig(
+                    decoding=translator.decoding, reference=self._study.references[reference]
+                )
+                self._add("translator-score", f"{name}--{reference}", config, {"translator": f"translator/{name}"})
+        for name, translation in self._study.translations.items():
+            decoding = self._study.translators[translation.translator].decoding
+            inputs = {"documents": f"ingest/{translation.source}", "translator": f"translator/{translation.translator}"}
+            self._add("translate", name, TranslateConfig(translation=translation, decoding=decoding), inputs)
+
+    def _add_corpora(self) -> None:
+        for name, recipe in self._study.recipes.items():
+            inputs = {source: self._text_node(source) for source in recipe.sources}
+            if recipe.decontaminate:
+                inputs |= {f"task:{task}": f"task/{task}" for task in self._study.tasks}
+            self._add("corpus", name, recipe, inputs)
+        for name, tokenizer in self._study.tokenizers.items():
+            if tokenizer.train is not None:
+                inputs = {"corpus": f"corpus/{tokenizer.train.corpus}"}
+            else:
+                inputs = {"model": self._model_node(tokenizer.model or "")}
+            self._add("tokenizer", name, tokenizer, inputs)
+
+    def _text_node(self, name: str) -> str:
+        return f"ingest/{name}" if name in self._study.sources else f"translate/{name}"
+
+    def _model_node(self, name: str) -> str:
+        """Id of the node that makes a model: one of the study, or one from outside that is copied into the store."""
+        model = self._study.models.get(name)
+        if model is None:
+            return self._add("base-model", self._base_name(name), BaseModelConfig(model=name), {})
+        if not model.phases and model.base is not None and model.base != name:
+            return self._model_node(model.base)
+        return f"pretrain/{name}"
+
+    def _base_name(self, model: str) -> str:
+        slug = re.sub(r"[^a-z0-9_.]+", "-", model.lower()).strip("-.")[-40:].strip("-.") or "model"
+        if self._base_names.setdefault(slug, model) != model:
+            slug = f"{slug}-{hashlib.sha256(model.encode()).hexdigest()[:6]}"
+        return slug
+
+    def _add_model(self, name: str) -> None:
+        model = self._study.models[name]
+        if not model.phases:
+            self._model_node(name)
+            return
+        tokenizer_role, tokenizer = self._tokenizer_of(model)
+        inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._model_node(model.base)}
+        for index, phase in enumerate(model.phases):
+            tokens = {"corpus": f"corpus/{phase.corpus}", tokenizer_role: tokenizer}
+            part = f"{phase.corpus}--{tokenizer.partition('/')[2]}"
+            inputs[f"tokens:{index}"] = self._add("tokens", part, TokensConfig(), tokens)
+        self._add("pretrain", name, model, inputs)
+
+    def _tokenizer_of(self, model: ModelConfig) -> tuple[str, str]:
+        """Role and id of the node whose tokenizer a model has: its own, or that of the model it starts from."""
+        seen: list[str] = []
+        while model.base in self._study.models:
+            if model.base in seen:
+                raise ConfigError(f"models start from each other in a circle: {' -> '.join(seen)}", where="models")
+            seen.append(model.base)
+            model = self._study.models[model.base]
+        if model.architecture is not None:
+            return "tokenizer", f"tokenizer/{model.architecture.tokenizer}"
+        return "model", self._model_node(model.base or "")
+
+    def _add_evaluation(self) -> None:
+        evaluation = self._study.evaluation
+        assert evaluation is not None
+        tasks = evaluation.tasks or tuple(self._study.tasks)
+        inputs = {f"task:{task}": f"task/{task}" for task in tasks}
+        for model in dict.fromkeys((evaluation.baseline, *evaluation.models)):
+            for task in tasks:
+                for seed in evaluation.seeds:
+                    cell = CellConfig(task=self._study.tasks[task], seed=seed)
+                    roles = {"model": self._model_node(model), "task": f"task/{task}"}
+                    name = cell_name(model, task, seed)
+                    inputs[f"cell:{name}"] = self._add("finetune", name, cell, roles)
+        self._add("evaluate", self._study.name, evaluation, inputs, tolerant=True)
+
+    def _add_report(self) -> None:
+        inputs = {node: node for node in self._nodes}
+        self._add("report", self._study.name, ReportConfig(study=self._study.name), inputs, tolerant=True)
+
+    def _sorted(self) -> Graph:
+        needs = {node.id: list(node.inputs.values()) for node in self._nodes.values()}
+        try:
+            order = TopologicalSorter(needs).static_order()
+            return {node_id: self._nodes[node_id] for node_id in order}
+        except CycleError as error:
+            circle = " -> ".join(error.args[1])
+            raise ConfigError(f"parts of the study need each other in a circle: {circle}", where="study") from None

@@ -1,0 +1,96 @@
+"""The files from outside the store that a node reads, and their sha256."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from gmlm.config import (
+    BaseModelConfig,
+    ReferenceConfig,
+    SourceConfig,
+    TaskConfig,
+    TranslatorConfig,
+    TranslatorScoreConfig,
+)
+from gmlm.config.paths import resolve_model, resolve_path
+from gmlm.errors import InputNotFoundError
+from gmlm.manifest import RawInput
+from gmlm.storage.local import sha256_of
+from gmlm.study.node import Node
+
+
+def raw_files(node: Node, study_folder: Path) -> list[Path]:
+    """The input files of a node, sorted.
+
+    Raises:
+        InputNotFoundError: One of them does not exist.
+    """
+    files = list(_files_of(node.config, study_folder))
+    for file in files:
+        if not file.is_file():
+            raise InputNotFoundError("no such file", where=f"{node.id}: {file}", fix="correct the path in the study")
+    return files
+
+
+def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
+    if isinstance(config, SourceConfig):
+        from gmlm.corpus.inputs import input_files
+
+        return input_files(config, study_folder)
+    if isinstance(config, TaskConfig):
+        names = (config.path, config.train, config.dev, config.test)
+        return [resolve_path(name, study_folder) for name in names if name is not None]
+    if isinstance(config, TranslatorConfig) and config.train is not None:
+        return [resolve_path(config.train.parallel, study_folder)]
+    if isinstance(config, TranslatorConfig | BaseModelConfig):
+        return _model_files(config.model or "", study_folder)
+    if isinstance(config, TranslatorScoreConfig):
+        return _reference_files(config.reference, study_folder)
+    return []
+
+
+def _model_files(model: str, study_folder: Path) -> list[Path]:
+    folder = resolve_model(model, study_folder)
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder else []
+
+
+def _reference_files(reference: ReferenceConfig, study_folder: Path) -> list[Path]:
+    names = (reference.source, reference.target)
+    return [resolve_path(name, study_folder) for name in names if name is not None]
+
+
+class HashCache:
+    """Remembers the sha256 of files by path, size and modification time, so large inputs are read once."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+        self._path = path or cache / "gmlm" / "hashes.json"
+        self._known: dict[str, str] = self._read()
+
+    def _read(self) -> dict[str, str]:
+        try:
+            known = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def raw_input(self, file: Path) -> RawInput:
+        """Name, size and sha256 of a file."""
+        status = file.stat()
+        identity = f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}"
+        if identity not in self._known:
+            self._known[identity] = sha256_of(file)
+        return RawInput(name=file.name, bytes=status.st_size, sha256=self._known[identity])
+
+    def save(self) -> None:
+        """Keep what was learnt; a cache that cannot be written is no error."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(self._known))
+            temporary.replace(self._path)
+        except OSError:
+            return

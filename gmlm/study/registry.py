@@ -1,0 +1,51 @@
+"""The stages: their functions, the commands they belong to, and the revision of their output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from gmlm.stage import Stage
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """A stage as the runner knows it.
+
+    Attributes:
+        function: `module:function`; imported when the stage runs, as it loads torch and other heavy libraries.
+        command: The command of the command line that runs it.
+        revision: Raised whenever the stage makes other output from the same input, so that old output is not reused.
+    """
+
+    function: str
+    command: str
+    revision: int = 1
+
+
+STAGES: dict[str, StageEntry] = {
+    "ingest": StageEntry("gmlm.corpus.ingest:ingest", "ingest"),
+    "task": StageEntry("gmlm.finetuning.prepare:prepare_task", "ingest"),
+    "translator": StageEntry("gmlm.translation.translator:build_translator", "translate"),
+    "translator-score": StageEntry("gmlm.translation.score:score_translator", "translate"),
+    "translate": StageEntry("gmlm.translation.translate:translate", "translate"),
+    "corpus": StageEntry("gmlm.corpus.build:build_corpus", "build-corpus"),
+    "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
+    "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
+    "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus"),
+    "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain"),
+    "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
+    "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate"),
+    "report": StageEntry("gmlm.report.report:build_report", "report"),
+}
+"""Every stage, in the order in which a study needs them."""
+
+COMMANDS = tuple(dict.fromkeys(entry.command for entry in STAGES.values()))
+"""Commands of the command line that run stages, in order."""
+
+
+def load_stage(stage: str) -> Stage:
+    """Import the function of a stage."""
+    module, _, function = STAGES[stage].function.partition(":")
+    return cast(Stage, getattr(import_module(module), function))
