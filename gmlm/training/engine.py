@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
@@ -14,16 +14,21 @@ from gmlm.training.interface import Batch, LossFunction
 
 
 class Objective(nn.Module):
-    """A model and its loss as one module: engines need all of the forward pass inside one call."""
+    """A model and its loss as one module, since engines need all of the forward pass inside one call.
 
-    def __init__(self, model: nn.Module, loss: LossFunction) -> None:
+    With precision bf16 matrix products are computed in it; weights, gradients and optimiser state stay fp32.
+    """
+
+    def __init__(self, model: nn.Module, loss: LossFunction, precision: Literal["fp32", "bf16"]) -> None:
         super().__init__()
         self.model = model
-        self._loss = loss
+        self._loss, self._precision = loss, precision
 
     def forward(self, batch: Batch) -> Any:
         """The scalar mean loss of one micro-batch."""
-        return self._loss(self.model, batch)
+        device = next(self.model.parameters()).device
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
+            return self._loss(self.model, batch)
 
 
 class Engine(Protocol):
@@ -73,8 +78,3 @@ def open_engine(model: nn.Module, loss: LossFunction, optimisation: Optimisation
     from gmlm.training.torch_engine import TorchEngine
 
     return TorchEngine(model, loss, optimisation, world)
-
-
-def autocast(optimisation: OptimisationConfig, device: torch.device) -> torch.autocast:
-    """bf16 arithmetic where it is configured; weights, gradients and optimiser state stay fp32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=optimisation.precision == "bf16")

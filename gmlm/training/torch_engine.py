@@ -11,7 +11,7 @@ from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.training.distributed import World
-from gmlm.training.engine import Objective, autocast
+from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.optimiser import adamw
 
@@ -23,7 +23,7 @@ class TorchEngine:
     """Trains the given model in place."""
 
     def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> None:
-        self._objective = Objective(model.to(world.device), loss)
+        self._objective = Objective(model.to(world.device), loss, optimisation.precision)
         self._optimiser = adamw(self._objective, optimisation)
         self._optimisation, self._world = optimisation, world
 
@@ -39,8 +39,7 @@ class TorchEngine:
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """The scalar loss of a micro-batch."""
-        with autocast(self._optimisation, self._world.device):
-            loss: torch.Tensor = self._objective(batch)
+        loss: torch.Tensor = self._objective(batch)
         return loss
 
     def backward(self, loss: torch.Tensor, *, last: bool) -> None:

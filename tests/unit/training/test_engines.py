@@ -1,0 +1,106 @@
+"""DeepSpeed's ZeRO stages train as plain PyTorch does, and resume as exactly."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM
+
+from gmlm.config import OptimisationConfig
+from gmlm.errors import CheckpointMismatchError, InterruptedRunError
+from gmlm.training import Batch, TrainingState, train
+from gmlm.training.interface import WEIGHT
+
+TORCH = OptimisationConfig(learning_rate=1e-3, warmup_ratio=0.25, log_every=1)
+
+
+def deepspeed(stage: int) -> OptimisationConfig:
+    return TORCH.model_copy(update={"engine": "deepspeed", "zero_stage": stage})
+
+
+def tiny_bert() -> BertForMaskedLM:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=2000, hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    return BertForMaskedLM(config)
+
+
+def batches(step: int) -> list[Batch]:
+    """Two micro-batches with different numbers of targets."""
+    generator = torch.Generator().manual_seed(step)
+    ids = torch.randint(5, 2000, (3, 12), generator=generator)
+    labels = torch.where(torch.rand(ids.shape, generator=generator) < 0.4, ids, -100)
+    labels[:, 0] = ids[:, 0]
+    parts = [slice(0, 1), slice(1, 3)]
+    return [
+        {"input_ids": ids[part], "labels": labels[part], WEIGHT: (labels[part] != -100).sum().float()} for part in parts
+    ]
+
+
+def masked_lm(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    loss: torch.Tensor = model(input_ids=batch["input_ids"], labels=batch["labels"]).loss
+    return loss
+
+
+def run(
+    optimisation: OptimisationConfig, model: BertForMaskedLM, checkpoints: Path | None = None, **options: object
+) -> list[float]:
+    settings = {"steps": 4, "fingerprint": "f", **options}
+    result = train(
+        model,
+        loss=masked_lm,
+        batches=batches,
+        optimisation=optimisation,
+        seed=1,
+        checkpoints=checkpoints,
+        **settings,
+    )
+    return [point.loss for point in result.curve]
+
+
+class Stop:
+    """Asks the process to stop after two steps, as SIGTERM does."""
+
+    def after_step(self, state: TrainingState) -> None:
+        if state.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def weights_agree(a: BertForMaskedLM, b: BertForMaskedLM, tolerance: float) -> None:
+    for name, parameter in a.named_parameters():
+        torch.testing.assert_close(b.get_parameter(name), parameter, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_zero_trains_as_plain_pytorch(stage: int) -> None:
+    plain, zero = tiny_bert(), tiny_bert()
+    assert run(deepspeed(stage), zero) == pytest.approx(run(TORCH, plain), abs=1e-5)
+    weights_agree(plain, zero, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("optimisation", [TORCH, *(deepspeed(stage) for stage in range(4))], ids=str)
+def test_a_stopped_run_resumes_to_the_same_bits(optimisation: OptimisationConfig, tmp_path: Path) -> None:
+    straight, resumed = tiny_bert(), tiny_bert()
+    expected = run(optimisation, straight)
+    with pytest.raises(InterruptedRunError, match="step 2 of 4"):
+        run(optimisation, tiny_bert(), tmp_path, hooks=[Stop()])
+    assert run(optimisation, resumed, tmp_path) == expected
+    weights_agree(straight, resumed, tolerance=0)
+
+
+def test_a_checkpoint_of_another_engine_is_refused(tmp_path: Path) -> None:
+    run(TORCH, tiny_bert(), tmp_path)
+    with pytest.raises(CheckpointMismatchError, match="engine"):
+        run(deepspeed(1), tiny_bert(), tmp_path)
+
+
+def test_bf16_keeps_weights_in_fp32() -> None:
+    model = tiny_bert()
+    losses = run(TORCH.model_copy(update={"precision": "bf16"}), model)
+    assert losses == pytest.approx(run(TORCH, tiny_bert()), abs=0.05)
+    assert losses != run(TORCH, tiny_bert())
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
