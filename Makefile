@@ -1,0 +1,57 @@
+# Every target works from a clean clone; `make setup` is part of each that needs it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+RUN := .venv/bin
+QUICKSTART ?= runs/quickstart
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup quickstart real test integration slow gpu lint format bench-% lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/.ready ## Make the virtual environment from uv.lock; installs uv beside it if it is missing
+
+.venv/.ready: uv.lock pyproject.toml
+	@scripts/sync
+	@touch $@
+
+quickstart: setup ## Make the demo world and run its study: raw text to a table with significance
+	@test -f $(QUICKSTART)/study.yaml || $(RUN)/gmlm demo $(QUICKSTART)
+	@$(RUN)/gmlm run $(QUICKSTART)/study.yaml
+
+real: setup ## Run the study of real texts in GMLM_REAL_DATA on this CPU
+	@test -n "$${GMLM_REAL_DATA:-}" || { echo "set GMLM_REAL_DATA to the folder of real texts"; exit 2; }
+	@GMLM_REAL_DATA="$$(realpath "$$GMLM_REAL_DATA")" $(RUN)/gmlm run examples/real-cpu.yaml
+
+test: setup ## Unit tests, and those against a real S3 server and browser where they are there
+	@$(RUN)/python -m pytest -q -m "not slow and not cluster and not gpu"
+
+integration: setup ## Only the tests that talk to real servers
+	@$(RUN)/python -m pytest -q -m integration
+
+slow: setup ## Only the tests that take longer than ten seconds
+	@$(RUN)/python -m pytest -q -m "slow and not cluster and not gpu"
+
+gpu: setup ## Only the tests that need a GPU
+	@$(RUN)/python -m pytest -q -m gpu
+
+lint: setup ## Style, types and formatting
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+
+format: setup ## Format the code
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+bench-%: setup ## Run one benchmark, such as bench-startup
+	@$(RUN)/python benchmarks/$*.py
+
+lock: ## Resolve the dependencies again
+	@scripts/uv lock
+
+clean: ## Remove what can be made again
+	@rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache runs
