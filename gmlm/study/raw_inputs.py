@@ -18,7 +18,7 @@ from gmlm.config import (
 from gmlm.config.paths import resolve_model, resolve_path
 from gmlm.errors import InputNotFoundError
 from gmlm.manifest import RawInput
-from gmlm.storage.local import sha256_of
+from gmlm.storage.files import sha256_of
 from gmlm.study.node import Node
 
 

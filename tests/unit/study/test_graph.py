@@ -1,0 +1,120 @@
+"""The graph holds one node per part and stage, each behind what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from gmlm.config import StudyConfig, parse_study
+from gmlm.errors import ConfigError
+from gmlm.study.graph import build_graph
+from gmlm.study.registry import COMMANDS, STAGES
+from gmlm.study.selection import Selection
+
+
+def test_every_part_has_its_node(study: StudyConfig) -> None:
+    graph = build_graph(study)
+    assert {
+        "ingest/english",
+        "ingest/german",
+        "task/ner",
+        "translator/marian",
+        "translator-score/marian--held",
+        "translate/translated",
+        "corpus/general",
+        "corpus/clinical",
+        "tokenizer/words",
+        "tokens/general--words",
+        "tokens/clinical--words",
+        "base-model/deepset-gbert-base",
+        "pretrain/base",
+        "pretrain/continued",
+        *(f"finetune/{model}--ner--{seed}" for model in ("base", "continued", "known") for seed in (1, 2)),
+        "evaluate/small",
+        "report/small",
+    } == set(graph)
+
+
+def test_nodes_stand_behind_their_inputs(study: StudyConfig) -> None:
+    seen: set[str] = set()
+    for node in build_graph(study).values():
+        assert set(node.inputs.values()) <= seen
+        seen.add(node.id)
+
+
+def test_a_continued_model_starts_from_its_base_and_shares_its_tokenizer(study: StudyConfig) -> None:
+    node = build_graph(study)["pretrain/continued"]
+    assert node.inputs == {"base": "pretrain/base", "tokens:0": "tokens/clinical--words"}
+
+
+def test_a_model_without_phases_is_taken_as_it_is(study: StudyConfig) -> None:
+    assert build_graph(study)["finetune/known--ner--1"].inputs["model"] == "base-model/deepset-gbert-base"
+
+
+def test_a_corpus_is_decontaminated_against_every_task(study: StudyConfig) -> None:
+    graph = build_graph(study)
+    assert graph["corpus/clinical"].inputs["task:ner"] == "task/ner"
+    assert "task:ner" not in graph["corpus/general"].inputs
+
+
+def test_cells_differ_by_their_seed_only(study: StudyConfig) -> None:
+    graph = build_graph(study)
+    one, two = graph["finetune/base--ner--1"], graph["finetune/base--ner--2"]
+    assert one.inputs == two.inputs
+    assert one.config != two.config
+
+
+def test_two_base_models_with_alike_names_stay_apart() -> None:
+    text = """
+name: x
+sources: {t: {reader: text, path: t}}
+tasks: {ner: {kind: token_classification, reader: conll, path: t}}
+models: {a: {base: org/model}, b: {base: org-model}}
+evaluation: {models: [b], baseline: a, seeds: [1]}
+"""
+    graph = build_graph(parse_study(text))
+    first, second = (graph[f"finetune/{model}--ner--1"].inputs["model"] for model in ("a", "b"))
+    assert first != second
+
+
+def test_a_circle_is_refused() -> None:
+    text = """
+name: x
+sources: {t: {reader: text, path: t}}
+recipes: {r: {sources: {t: {}}}}
+models:
+  a: {base: b, phases: [{corpus: r, steps: 1}]}
+  b: {base: a, phases: [{corpus: r, steps: 1}]}
+"""
+    with pytest.raises(ConfigError, match="circle"):
+        build_graph(parse_study(text))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_selects_its_stages(study: StudyConfig, command: str) -> None:
+    graph = build_graph(study)
+    selected = Selection(only=command).nodes(graph)
+    assert selected
+    assert {STAGES[graph[node].stage].command for node in selected} == {command}
+
+
+def test_from_selects_a_stage_and_all_that_needs_it(study: StudyConfig) -> None:
+    selected = Selection(start="pretrain/continued").nodes(build_graph(study))
+    assert selected[0] == "pretrain/continued"
+    assert set(selected[1:]) == {
+        "finetune/continued--ner--1",
+        "finetune/continued--ner--2",
+        "evaluate/small",
+        "report/small",
+    }
+
+
+def test_a_misspelt_stage_gets_a_suggestion(study: StudyConfig) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'pretrain'"):
+        Selection(only="pretrian").nodes(build_graph(study))
+
+
+def test_a_part_is_selected_by_name(study: StudyConfig) -> None:
+    graph = build_graph(study)
+    assert Selection(only="ingest", name="german").nodes(graph) == ["ingest/german"]
+    with pytest.raises(ConfigError, match="no part is named 'gemran'"):
+        Selection(only="ingest", name="gemran").nodes(graph)
