@@ -1,0 +1,60 @@
+"""Batches by length under a token budget; outputs come back in the order of the inputs, one to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from gmlm.translation.clauses import split_overlong
+from gmlm.translation.engines import Engine
+from gmlm.translation.quality import has_letters
+from gmlm.translation.segmentation import Segment, join
+
+Advance = Callable[[int], None]
+"""Told the number of segments finished since the last call."""
+
+
+def batches_by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Positions of texts in batches of similar length, longest first; no batch exceeds `budget` tokens when padded.
+
+    A single text over the budget makes a batch of its own.
+    """
+    order = sorted(range(len(lengths)), key=lambda position: (-lengths[position], position))
+    batch = list[int]()
+    for position in order:
+        if batch and lengths[batch[0]] * (len(batch) + 1) > budget:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def translate_segments(engine: Engine, texts: Sequence[str], budget: int, advance: Advance) -> list[str]:
+    """Translate texts that fit the engine. Equal ones are translated once; those without a letter are passed through.
+
+    White space within a text is folded first: a line break inside a sentence is layout of the source only.
+    """
+    folded = [" ".join(text.split()) for text in texts]
+    pending = list(dict.fromkeys(text for text in folded if has_letters(text)))
+    known = dict[str, str]()
+    copies = _counts(folded)
+    advance(sum(count for text, count in copies.items() if not has_letters(text)))
+    for batch in batches_by_length(engine.lengths(pending), budget):
+        sources = [pending[position] for position in batch]
+        known.update(zip(sources, engine.translate(sources), strict=True))
+        advance(sum(copies[source] for source in sources))
+    return [known.get(key, text) for key, text in zip(folded, texts, strict=True)]
+
+
+def translate_lines(engine: Engine, lines: Sequence[str], budget: int, advance: Advance) -> list[str]:
+    """Translate lines of any length, one to one; those too long for the engine are split, translated and joined."""
+    pieces = [split_overlong([Segment(line, "")], engine.source_limit, engine.lengths) for line in lines]
+    outputs = iter(translate_segments(engine, [piece.text for split in pieces for piece in split], budget, advance))
+    return [join([Segment(next(outputs), piece.separator) for piece in split]) for split in pieces]
+
+
+def _counts(texts: Sequence[str]) -> dict[str, int]:
+    counts = dict[str, int]()
+    for text in texts:
+        counts[text] = counts.get(text, 0) + 1
+    return counts

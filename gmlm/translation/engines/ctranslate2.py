@@ -1,0 +1,53 @@
+"""Translation with CTranslate2: several times faster than PyTorch on a CPU by int8 arithmetic and batches by length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ctranslate2
+import torch
+
+from gmlm.config import DecodingConfig
+from gmlm.translation.engines.conversion import converted
+from gmlm.translation.engines.engine import TranslationModel
+from gmlm.translation.engines.vocabulary import Vocabulary
+
+
+class CTranslate2Engine:
+    """A model converted to CTranslate2's format."""
+
+    def __init__(self, model: TranslationModel, decoding: DecodingConfig) -> None:
+        self._vocabulary = Vocabulary(model.folder, decoding.max_length)
+        self._beam_size = decoding.beam_size
+        self._translator = ctranslate2.Translator(
+            str(converted(model)),
+            device=decoding.device,
+            compute_type=decoding.compute_type,
+            inter_threads=1,
+            intra_threads=torch.get_num_threads(),
+        )
+
+    @property
+    def source_limit(self) -> int:
+        """Longest source segment in tokens."""
+        return self._vocabulary.source_limit
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Lengths in tokens."""
+        return self._vocabulary.lengths(texts)
+
+    def translate(self, batch: Sequence[str]) -> list[str]:
+        """Translate segments as one batch."""
+        encoded = self._vocabulary.encode(batch)
+        self._vocabulary.check(batch, encoded)
+        tokenizer, target = self._vocabulary.tokenizer, self._vocabulary.target_token
+        results = self._translator.translate_batch(
+            [tokenizer.convert_ids_to_tokens(ids) for ids in encoded],
+            target_prefix=[[target]] * len(batch) if target else None,
+            beam_size=self._beam_size,
+            max_input_length=0,
+            max_decoding_length=self._vocabulary.target_limit,
+            return_scores=False,
+        )
+        tokens = (result.hypotheses[0][1 if target else 0 :] for result in results)
+        return [self._vocabulary.decode(tokenizer.convert_tokens_to_ids(hypothesis)) for hypothesis in tokens]

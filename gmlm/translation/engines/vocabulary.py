@@ -1,0 +1,78 @@
+"""A translation model's tokenizer, with what it needs to be told to translate from English into German."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from transformers import AutoConfig, AutoTokenizer
+
+from gmlm.errors import ModelMismatchError
+
+GERMAN_LABELS = (">>deu<<", ">>de<<")
+"""What multilingual Marian models (Tatoeba Challenge) expect before the source, where their vocabulary has it."""
+LANGUAGE_CODES: dict[str, tuple[str, str]] = {
+    "M2M100Tokenizer": ("en", "de"),
+    "NllbTokenizer": ("eng_Latn", "deu_Latn"),
+}
+"""Source and target codes of the multilingual tokenizers."""
+TARGET_GROWTH = 2
+"""German segments may have this many times the tokens of the longest English one."""
+
+
+class Vocabulary:
+    """Turns segments into tokens and back.
+
+    Attributes:
+        tokenizer: The Hugging Face tokenizer.
+        target_token: Token that the decoder is made to begin with, in multilingual models.
+        source_limit: Longest source in tokens: the least of what configuration, tokenizer and positions allow.
+        target_limit: Longest output in tokens.
+    """
+
+    def __init__(self, folder: Path, max_length: int) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.target_token = self._set_languages()
+        labels = getattr(self.tokenizer, "supported_language_codes", ())
+        self._prefix = next((f"{label} " for label in GERMAN_LABELS if label in labels), "")
+        positions = _positions(folder)
+        self.source_limit = min(max_length, int(self.tokenizer.model_max_length), positions)
+        self.target_limit = min(TARGET_GROWTH * self.source_limit, positions)
+
+    def _set_languages(self) -> str | None:
+        """Tell a multilingual tokenizer its source language; returns the token of the target language."""
+        codes = LANGUAGE_CODES.get(type(self.tokenizer).__name__)
+        if codes is None:
+            return None
+        self.tokenizer.src_lang = codes[0]
+        as_token = getattr(self.tokenizer, "get_lang_token", str)
+        return str(as_token(codes[1]))
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each text, ending with the end of sequence; never truncated."""
+        if not texts:
+            return []
+        ids: list[list[int]] = self.tokenizer([self._prefix + text for text in texts], verbose=False)["input_ids"]
+        return ids
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Lengths in tokens."""
+        return [len(ids) for ids in self.encode(texts)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an output, without special tokens."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+
+    def check(self, texts: Sequence[str], encoded: Sequence[Sequence[int]]) -> None:
+        """Refuse segments over the limit: the caller splits them, and a model would silently cut them."""
+        longest = max((len(ids) for ids in encoded), default=0)
+        if longest > self.source_limit:
+            raise ModelMismatchError(
+                f"a segment of {longest} tokens exceeds the translator's {self.source_limit}",
+                fix="split over-long segments before translating",
+            )
+
+
+def _positions(folder: Path) -> int:
+    config = AutoConfig.from_pretrained(folder)
+    return int(getattr(config, "max_position_embeddings", None) or 1_000_000)

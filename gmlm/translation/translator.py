@@ -1,0 +1,75 @@
+"""The stage `translator`: a translation model, trained from scratch or taken from the Hub or a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from transformers import AutoConfig
+
+from gmlm.config import TranslatorConfig, TranslatorTraining
+from gmlm.errors import EmptyCorpusError, ModelMismatchError
+from gmlm.manifest import Manifest
+from gmlm.shards import Quarantine
+from gmlm.stage import StageRun
+from gmlm.translation.engines.engine import MODEL_FOLDER
+from gmlm.translation.marian import train_marian, training_json
+from gmlm.translation.parallel import read_training_pairs
+from gmlm.translation.pretrained import model_files, model_folder
+
+
+def build_translator(config: TranslatorConfig, run: StageRun) -> Manifest:
+    """Publish a Hugging Face sequence-to-sequence folder under `model/`; a trained one with `training.json`.
+
+    Raises:
+        InputNotFoundError: The parallel text or the model does not exist.
+        EmptyCorpusError: No pair of the parallel text can be trained on.
+        ModelMismatchError: The model is no sequence-to-sequence model with safetensors weights.
+    """
+    if config.train is not None:
+        return _train(config, config.train, run)
+    return _copy(config, str(config.model), run)
+
+
+def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun) -> Manifest:
+    quarantine = Quarantine(run)
+    path = run.study_folder / training.parallel
+    pairs = list(read_training_pairs(path, quarantine))
+    if not pairs:
+        raise EmptyCorpusError("no pair to train on", where=path.name, fix="give lines with the keys 'en' and 'de'")
+    trained = train_marian(pairs, training, scratch=run.scratch, seed=run.seed, fingerprint=run.fingerprint)
+    files = run.upload_folder(trained.folder, MODEL_FOLDER)
+    files += [run.write("training.json", training_json(trained.record)), *quarantine.write()]
+    counters = {
+        "in": len(pairs) + quarantine.total,
+        "out": trained.used,
+        **quarantine.counters(),
+        "dropped": trained.too_long,
+        "parameters": trained.record["parameters"],
+    }
+    metrics = {"training_loss": trained.record["curve"][-1]["loss"]}
+    return run.publish("model", config, files, counters=counters, metrics=metrics)
+
+
+def _copy(config: TranslatorConfig, model: str, run: StageRun) -> Manifest:
+    folder, copy = model_folder(model, run.study_folder), run.scratch / MODEL_FOLDER
+    copy.mkdir(parents=True, exist_ok=True)
+    for file in model_files(folder):
+        shutil.copyfile(file, copy / file.name)
+    _check_architecture(model, copy)
+    files = run.upload_folder(copy, MODEL_FOLDER)
+    return run.publish("model", config, files, counters={"in": 1, "out": 1, "rejected": 0})
+
+
+def _check_architecture(model: str, copy: Path) -> None:
+    """Refuse an encoder or a decoder-only model here, rather than hours later when it is to translate."""
+    try:
+        translates = bool(AutoConfig.from_pretrained(copy).is_encoder_decoder)
+    except (OSError, ValueError):
+        translates = False
+    if not translates:
+        raise ModelMismatchError(
+            "no sequence-to-sequence model that transformers knows",
+            where=model,
+            fix="name a translation model such as Helsinki-NLP/opus-mt-tc-big-en-de",
+        )
