@@ -1,0 +1,1 @@
+"""The report of a study: Markdown, self-contained HTML with plots, and JSON."""

@@ -1,0 +1,68 @@
+"""Loss curves and held-out losses of the models that the study pre-trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gmlm.manifest import Manifest
+from gmlm.report.files import read_json
+from gmlm.storage import Store
+
+
+@dataclass(frozen=True)
+class Point:
+    """A loss (cross entropy in nats per predicted token) after a number of steps of the phase."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of pre-training."""
+
+    corpus: str
+    steps: int
+    curve: tuple[Point, ...]
+    holdout: tuple[Point, ...]
+    holdout_loss: float | None
+    holdout_perplexity: float | None
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One pre-trained model."""
+
+    model: str
+    base: str
+    phases: tuple[Phase, ...]
+
+
+def read_pretraining(store: Store, name: str, manifest: Manifest) -> Pretraining:
+    """The `training.json` of one pretrain node."""
+    training = read_json(store, manifest, "training.json") or {}
+    base = manifest.config.get("base")
+    return Pretraining(
+        model=name,
+        base=str(base) if base else "random weights",
+        phases=tuple(_phase(phase) for phase in training.get("phases", ())),
+    )
+
+
+def _phase(phase: Mapping[str, Any]) -> Phase:
+    holdout = phase.get("holdout") or ()
+    last: Mapping[str, Any] = holdout[-1] if holdout else {}
+    return Phase(
+        corpus=str(phase.get("corpus", "")),
+        steps=int(phase.get("steps", 0)),
+        curve=_points(phase.get("curve") or ()),
+        holdout=_points(holdout),
+        holdout_loss=last.get("loss"),
+        holdout_perplexity=last.get("perplexity"),
+    )
+
+
+def _points(points: Any) -> tuple[Point, ...]:
+    return tuple(Point(int(point["step"]), float(point["loss"])) for point in points)
