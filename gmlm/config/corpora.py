@@ -24,6 +24,9 @@ class SourceConfig(Frozen):
     text_fields: tuple[str, ...] = ("text",)
     """Columns or keys that hold the text (csv, jsonl, parquet, dataset); several are joined by a blank line.
     A dotted key descends into nested objects and lists."""
+    records_field: str | None = None
+    """Dotted key of the objects that are one document each, where a JSON value holds several (jsonl): for SQuAD files
+    `data.paragraphs`. The other fields start at these objects."""
     id_field: str | None = None
     """Column or key of the document's id; without one the id is file name and position."""
     meta_fields: tuple[str, ...] = ()

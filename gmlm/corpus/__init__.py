@@ -1,0 +1,1 @@
+"""From raw files to tokenised corpora: reading, filtering, tokenizers, token shards."""

@@ -1,0 +1,44 @@
+"""Makes texts uniform, and the form of a text by which it is recognised again."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from hashlib import blake2b
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SPACES = re.compile(r"[^\S\n\t]+")
+_SPACES_AT_LINE_END = re.compile(r"[^\S\n]+(?=\n)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_WORD = re.compile(r"\w+")
+
+
+def normalise(text: str) -> str:
+    """The text as it enters a corpus.
+
+    NFC; without control characters, soft hyphens, zero-width and direction marks; every space an ordinary one, runs of
+    them one; no space at a line's end; at most one blank line in a row. Tabs and line breaks stay, as letters use them
+    for layout.
+    """
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = _SPACES_AT_LINE_END.sub("", _SPACES.sub(" ", text))
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text for comparison: runs of letters and digits, case folded."""
+    return _WORD.findall(text.casefold())
+
+
+def text_digest(text: str) -> bytes:
+    """16 bytes that are equal for texts with the same words, whatever their case, spacing and punctuation.
+
+    BLAKE2b, so the same in every process and on every machine.
+    """
+    return blake2b(" ".join(words(text)).encode(), digest_size=16).digest()
+
+
+def share_of(digest: bytes, purpose: str) -> float:
+    """A number in [0, 1) drawn by a digest, independent between purposes: what deterministic samples compare with."""
+    drawn = blake2b(digest, digest_size=8, person=purpose.encode()[:16]).digest()
+    return int.from_bytes(drawn, "big") / 2**64

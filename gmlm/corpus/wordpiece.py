@@ -1,0 +1,83 @@
+"""Trains a WordPiece tokenizer for German; equal text gives an equal vocabulary."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from gmlm.config.corpora import TokenizerTraining
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MODEL_MAX_LENGTH = 512
+ALPHABET_LIMIT = 1000
+"""Characters that get a token of their own, the most frequent first, as in BERT; others become `[UNK]`."""
+CONTINUATION = "##"
+
+Texts = Callable[[], Iterable[str]]
+"""Gives all texts, anew at each call."""
+
+
+def train_wordpiece(texts: Texts, config: TokenizerTraining) -> PreTrainedTokenizerFast:
+    """Train on the texts in two passes: the alphabet, then the word pieces (Wu et al. 2016, as in BERT).
+
+    Unlike BERT's German default, accents and umlauts are kept, and case unless `lowercase` is set.
+    """
+    pipeline = _pipeline({}, lowercase=config.lowercase)
+    alphabet = _alphabet(pipeline.normalizer, texts())
+    # The library numbers "##x" pieces in the order of a randomly seeded hash map, and merges of equal frequency
+    # follow that numbering. Giving it all single characters, in order, makes the vocabulary reproducible.
+    fixed = [*SPECIAL_TOKENS, *alphabet, *(CONTINUATION + character for character in alphabet if _continues(character))]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=config.vocab_size, special_tokens=fixed, limit_alphabet=0, show_progress=False
+    )
+    pipeline.train_from_iterator(texts(), trainer)
+    # A new pipeline with the same vocabulary: in the trained one all of `fixed` count as special tokens.
+    return _for_transformers(_pipeline(pipeline.get_vocab(), lowercase=config.lowercase))
+
+
+def _pipeline(vocabulary: dict[str, int], *, lowercase: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.BertNormalizer(strip_accents=False, lowercase=lowercase)]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix=CONTINUATION)
+    if vocabulary:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS]:0 $A:0 [SEP]:0",
+            pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+            special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+        )
+    return tokenizer
+
+
+def _alphabet(normalizer: normalizers.Normalizer, texts: Iterable[str]) -> list[str]:
+    """The most frequent characters, in the order of their code points."""
+    counts = Counter[str]()
+    for text in texts:
+        counts.update(normalizer.normalize_str(text))
+    for space in [character for character in counts if character.isspace()]:
+        del counts[space]
+    return sorted(sorted(counts, key=lambda character: (-counts[character], character))[:ALPHABET_LIMIT])
+
+
+def _continues(character: str) -> bool:
+    """Whether a character can stand within a word; punctuation is a word of its own."""
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def _for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=MODEL_MAX_LENGTH,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
