@@ -18,10 +18,12 @@ from gmlm.errors import AccessDeniedError, ConfigError, DiskFullError, GmlmError
 from gmlm.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gmlm.stage import StageRun
 from gmlm.storage import Store
+from gmlm.storage.probe import probe_conditional_writes
 from gmlm.study.plan import Plan, PlannedNode
 from gmlm.study.registry import load_stage
 from gmlm.study.selection import Selection
 from gmlm.telemetry import get_logger
+from gmlm.telemetry.metrics import observe_documents, observe_recognised, observe_stage
 
 log = get_logger(__name__)
 
@@ -66,8 +68,10 @@ class StudyRunner:
 
         Raises:
             InterruptedRunError: SIGINT or SIGTERM came; what was under way is saved.
+            StorageError: The store ignores conditional writes.
             ConfigError: Stages before the selected ones are not finished.
         """
+        probe_conditional_writes(self._store)
         for node_id in selection.nodes(self._plan.graph):
             started = time.perf_counter()
             outcome = self._run_one(node_id, selection)
@@ -81,6 +85,7 @@ class StudyRunner:
         if planned is None:
             return NodeOutcome("left out")
         if planned.finished(self._store) and not selection.force:
+            observe_recognised(planned.node.stage)
             return NodeOutcome("finished before")
         self._require_inputs(planned)
         try:
@@ -115,7 +120,7 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
     """Run one node whose inputs are finished, and return its manifest."""
     node = planned.node
     scratch = scratch_folder(store) / planned.prefix
-    with _explained(node.id), _locked(scratch):
+    with observe_stage(node.stage), _explained(node.id), _locked(scratch):
         if force:
             _discard(store, planned.prefix, scratch)
         elif planned.finished(store):
@@ -134,6 +139,7 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
         )
         log.info("stage started", extra={"node": node.id})
         manifest = load_stage(node.stage)(node.config, run)
+        observe_documents(node.stage, manifest.counters)
     shutil.rmtree(scratch, ignore_errors=True)
     return manifest
 
