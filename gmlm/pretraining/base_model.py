@@ -1,0 +1,63 @@
+"""The stage `base-model`: a model from the Hub or a local folder, into the store."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import PreTrainedModel
+
+from gmlm.config import BaseModelConfig
+from gmlm.errors import InputNotFoundError
+from gmlm.manifest import Manifest
+from gmlm.pretraining.models import check_vocabulary, load_encoder, load_tokenizer
+from gmlm.stage import StageRun
+
+FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""What is fetched from the Hub: configuration, tokenizer and safe weights; never code or pickled weights."""
+
+
+def import_model(config: BaseModelConfig, run: StageRun) -> Manifest:
+    """Bring a model and its tokenizer into the store, with a masked-language-model head and in fp32.
+
+    Raises:
+        InputNotFoundError: The name is no folder and cannot be had from the Hub.
+        DataFormatError: There are no safetensors weights or no tokenizer.
+        ModelMismatchError: Tokenizer and embedding disagree.
+    """
+    folder = locate_model(config.model, run.study_folder)
+    tokenizer = load_tokenizer(folder, config.model)
+    model = load_encoder(folder, config.model, run.seed)
+    check_vocabulary(model, tokenizer, config.model)
+    with tempfile.TemporaryDirectory(dir=run.scratch) as temporary:
+        save_model(model, tokenizer, Path(temporary))
+        files = run.upload_folder(Path(temporary), "model")
+    return run.publish("model", config, files, metrics={"parameters": model.num_parameters()})
+
+
+def locate_model(name: str, study_folder: Path) -> Path:
+    """The local folder of a model: the name as a path from the study's folder, or a download from the Hub."""
+    if (folder := study_folder / Path(name).expanduser()).is_dir():
+        return folder
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(FILES)))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        raise InputNotFoundError(
+            "neither a folder nor a model that the Hugging Face Hub gives",
+            where=name,
+            fix="check the path or name; for gated models set HF_TOKEN, and without network download it beforehand",
+        ) from None
+
+
+def save_model(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
+    """Write `config.json`, `model.safetensors` in one file and the tokenizer, free of any local path."""
+    model.save_pretrained(folder, max_shard_size="1TB")
+    tokenizer.save_pretrained(folder)
+    for file in (folder / "tokenizer_config.json", folder / "config.json"):
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        settings = {key: value for key, value in settings.items() if key not in ("name_or_path", "_name_or_path")}
+        file.write_text(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

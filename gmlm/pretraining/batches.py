@@ -1,0 +1,188 @@
+"""The batch of a step as a pure function of (seed, step), for any number of ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+
+from gmlm.errors import ConfigError
+from gmlm.pretraining.masking import Array, Vocabulary, mask_tokens
+from gmlm.pretraining.packing import (
+    SPECIAL_TOKENS,
+    Indices,
+    Rows,
+    Segments,
+    cut_segments,
+    one_segment_per_row,
+    pack_rows,
+)
+from gmlm.pretraining.tokens import TokenCorpus
+from gmlm.training import Batch
+from gmlm.training.interface import WEIGHT
+
+MIN_FILL = 0.75
+"""Rows within a micro-batch are at least this share as long as its longest one."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What the batches of a phase depend on, beside the corpus and the vocabulary.
+
+    Attributes:
+        sequence_length: Longest row in tokens.
+        batch_tokens: Tokens of a step over all ranks.
+        micro_batch_tokens: Tokens of one forward pass on one rank.
+        packed: Whether segments share rows of full length, or each has a row of its own.
+        mask_rate: Share of tokens to predict.
+        masking: Unit that is masked.
+        seed: Of order, packing and masking.
+        rank: Of this process.
+        world_size: Number of processes.
+    """
+
+    sequence_length: int
+    batch_tokens: int
+    micro_batch_tokens: int
+    packed: bool
+    mask_rate: float
+    masking: Literal["token", "whole_word"]
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+
+
+class MaskedBatches:
+    """Micro-batches by step. Rows run on from epoch to epoch, so every step has the same number of them."""
+
+    def __init__(self, corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings) -> None:
+        self._ids, self._vocabulary, self._settings = corpus.ids, vocabulary, settings
+        self._segments: Segments = cut_segments(corpus.offsets, settings.sequence_length)
+        self._epoch = lru_cache(maxsize=2)(self._plan)
+        self.rows_per_epoch = len(self._epoch(0))
+        self.rows_per_step = self._rows_per_step()
+
+    def steps_of(self, epochs: float) -> int:
+        """Steps that see every row `epochs` times."""
+        return max(1, math.ceil(epochs * self.rows_per_epoch / self.rows_per_step))
+
+    def tokens_seen(self, steps: int) -> int:
+        """Tokens, special ones included and padding not, of the first steps over all ranks."""
+        epochs, rest = divmod(steps * self.rows_per_step, self.rows_per_epoch)
+        sizes = self._segments.lengths + SPECIAL_TOKENS
+        plan = self._epoch(epochs)
+        return int(epochs * sizes.sum() + sizes[plan.segments[: plan.offsets[rest]]].sum())
+
+    def __call__(self, step: int) -> Sequence[Batch]:
+        """The micro-batches of a step on this rank, longest rows first."""
+        return list(self.micro_batches(step))
+
+    def micro_batches(self, step: int) -> Iterator[Batch]:
+        """The micro-batches of a step on this rank, one by one."""
+        rows = self._rows_of(step)
+        widths = np.array([self._width(row) for row in rows])
+        order = np.argsort(-widths, kind="stable")
+        for group in self._groups(widths[order]):
+            mine = order[group][self._settings.rank :: self._settings.world_size]
+            yield self._batch([rows[index] for index in mine], mine, int(widths[mine].max()), step)
+
+    def _plan(self, epoch: int) -> Rows:
+        lengths, settings = self._segments.lengths, self._settings
+        if settings.packed:
+            return pack_rows(lengths, settings.sequence_length, seed=settings.seed, epoch=epoch)
+        return one_segment_per_row(lengths, seed=settings.seed, epoch=epoch)
+
+    def _rows_per_step(self) -> int:
+        settings = self._settings
+        if settings.packed:
+            rows = settings.batch_tokens // settings.sequence_length
+            if rows % settings.world_size:
+                raise ConfigError(
+                    f"the {rows} rows of a step cannot be shared by {settings.world_size} workers",
+                    where="batch_tokens",
+                    fix="make it a multiple of sequence_length times the number of workers",
+                )
+            return rows
+        mean = float((self._segments.lengths + SPECIAL_TOKENS).mean())
+        return max(1, round(settings.batch_tokens / mean / settings.world_size)) * settings.world_size
+
+    def _rows_of(self, step: int) -> list[Indices]:
+        """The segments of each row of a step."""
+        rows = []
+        for number in range(step * self.rows_per_step, (step + 1) * self.rows_per_step):
+            epoch, row = divmod(number, self.rows_per_epoch)
+            plan = self._epoch(epoch)
+            rows.append(plan.segments[plan.offsets[row] : plan.offsets[row + 1]])
+        return rows
+
+    def _width(self, row: Indices) -> int:
+        settings = self._settings
+        return settings.sequence_length if settings.packed else int(self._segments.lengths[row[0]]) + SPECIAL_TOKENS
+
+    def _groups(self, widths: Array) -> Iterator[slice]:
+        """Runs of rows for one forward pass over all ranks: within the token limit and of similar length.
+
+        Each run is a multiple of the world size, so that all ranks have equally many micro-batches.
+        """
+        start, size = 0, self._settings.world_size
+        while start < len(widths):
+            limit = max(1, self._settings.micro_batch_tokens // int(widths[start])) * size
+            similar = int((widths[start:] >= MIN_FILL * widths[start]).sum())
+            stop = start + max(size, min(limit, similar // size * size))
+            yield slice(start, stop)
+            start = stop
+
+    def _batch(self, rows: list[Indices], numbers: Array, width: int, step: int) -> Batch:
+        ids, documents, positions = self._filled(rows, width)
+        settings, vocabulary = self._settings, self._vocabulary
+        maskable = (documents > 0) & ~vocabulary.special[ids]
+        places = numbers[:, None] * settings.sequence_length + np.arange(width)
+        masked = mask_tokens(
+            ids,
+            maskable,
+            places,
+            vocabulary,
+            rate=settings.mask_rate,
+            masking=settings.masking,
+            seed=settings.seed,
+            step=step,
+        )
+        targets = np.flatnonzero(masked.chosen)
+        return {
+            "input_ids": torch.from_numpy(masked.input_ids),
+            "documents": torch.from_numpy(documents),
+            "positions": torch.from_numpy(positions),
+            "targets": torch.from_numpy(targets),
+            "labels": torch.from_numpy(ids.reshape(-1)[targets]),
+            WEIGHT: torch.tensor(float(len(targets))),
+        }
+
+    def _filled(self, rows: list[Indices], width: int) -> tuple[Array, Array, Array]:
+        """Ids, document numbers within the row (0 is padding) and positions within the document, (rows, width)."""
+        counts = np.array([len(row) for row in rows])
+        segments = np.concatenate(rows)
+        row = np.repeat(np.arange(len(rows)), counts)
+        number = np.arange(len(segments)) - np.repeat(np.cumsum(counts) - counts, counts)
+        lengths = self._segments.lengths[segments]
+        sizes = lengths + SPECIAL_TOKENS
+        ends = np.cumsum(sizes)
+        # Where each segment begins: behind those before it in its row.
+        first_of_row = (ends - sizes)[np.cumsum(counts) - counts]
+        begins = row * width + (ends - sizes) - np.repeat(first_of_row, counts)
+
+        within = np.arange(sizes.sum()) - np.repeat(ends - sizes, sizes)
+        target = np.repeat(begins, sizes) + within
+        ids = np.full(len(rows) * width, self._vocabulary.pad, np.int64)
+        documents, positions = np.zeros_like(ids), np.zeros_like(ids)
+        documents[target], positions[target] = np.repeat(number + 1, sizes), within
+        text = (within > 0) & (within <= np.repeat(lengths, sizes))
+        source = np.repeat(self._segments.starts[segments] - 1, sizes) + within
+        ids[target[text]] = self._ids[source[text]]
+        ids[begins], ids[begins + sizes - 1] = self._vocabulary.cls, self._vocabulary.sep
+        shape = (len(rows), width)
+        return ids.reshape(shape), documents.reshape(shape), positions.reshape(shape)

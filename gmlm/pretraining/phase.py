@@ -1,0 +1,114 @@
+"""One phase of pre-training: its data, its training, its held-out evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from gmlm.config import PhaseConfig
+from gmlm.errors import EmptyCorpusError, ModelMismatchError
+from gmlm.manifest import Manifest
+from gmlm.pretraining.batches import BatchSettings, MaskedBatches
+from gmlm.pretraining.holdout import HISTORY, HoldoutEvaluation
+from gmlm.pretraining.isolation import PACKABLE
+from gmlm.pretraining.masking import Vocabulary
+from gmlm.pretraining.models import check_length
+from gmlm.pretraining.objective import masked_lm_loss
+from gmlm.pretraining.tokens import TokenCorpus, read_tokens
+from gmlm.storage import Store
+from gmlm.training import train
+from gmlm.training.distributed import join_world
+
+
+@dataclass(frozen=True)
+class PhaseResult:
+    """What a phase leaves beside the trained model: its part of `training.json`, and its counts."""
+
+    report: dict[str, Any]
+    tokens_seen: int
+    documents: int
+    empty_documents: int
+
+
+def run_phase(
+    model: PreTrainedModel,
+    vocabulary: Vocabulary,
+    phase: PhaseConfig,
+    tokens: Manifest,
+    *,
+    store: Store,
+    seed: int,
+    fingerprint: str,
+    checkpoints: Path,
+    name: str,
+) -> PhaseResult:
+    """Train the model in place on one corpus, going on where a checkpoint stands.
+
+    Raises:
+        EmptyCorpusError: There is nothing to train on.
+        ModelMismatchError: The corpus was tokenised with another vocabulary.
+    """
+    check_length(model, phase.sequence_length, f"models.{name}")
+    corpus, held_out = (read_tokens(store, tokens, side) for side in ("train", "holdout"))
+    for part in (corpus, held_out):
+        _check_ids(part, vocabulary, tokens.prefix)
+    if corpus.documents == corpus.empty_documents:
+        raise EmptyCorpusError("no tokens to train on", where=tokens.prefix, fix="check the recipe of the corpus")
+
+    settings = _batch_settings(phase, model, seed)
+    batches = MaskedBatches(corpus, vocabulary, settings)
+    steps = phase.steps or batches.steps_of(phase.epochs or 1)
+    holdout: list[dict[str, float]] = []
+    hooks = []
+    if held_out.documents > held_out.empty_documents:
+        hooks = [HoldoutEvaluation(held_out, vocabulary, settings, every=phase.optimisation.evaluate_every)]
+        holdout = [hooks[0].evaluate(model, 0)]
+    result = train(
+        model,
+        loss=masked_lm_loss,
+        batches=batches,
+        steps=steps,
+        optimisation=phase.optimisation,
+        seed=seed,
+        fingerprint=fingerprint,
+        checkpoints=checkpoints,
+        hooks=hooks,
+        description=f"Pretrain {name} on {phase.corpus}",
+    )
+    seen = batches.tokens_seen(steps)
+    report = {
+        "corpus": phase.corpus,
+        "steps": steps,
+        "curve": [asdict(point) for point in result.curve],
+        "holdout": holdout + result.history.get(HISTORY, []),
+        "tokens_per_step": round(seen / steps),
+    }
+    return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _batch_settings(phase: PhaseConfig, model: PreTrainedModel, seed: int) -> BatchSettings:
+    world = join_world()
+    return BatchSettings(
+        sequence_length=phase.sequence_length,
+        batch_tokens=phase.batch_tokens,
+        micro_batch_tokens=phase.micro_batch_tokens or phase.batch_tokens // world.size,
+        packed=model.config.model_type in PACKABLE,
+        mask_rate=phase.mask_rate,
+        masking=phase.masking,
+        seed=seed,
+        rank=world.rank,
+        world_size=world.size,
+    )
+
+
+def _check_ids(corpus: TokenCorpus, vocabulary: Vocabulary, where: str) -> None:
+    highest = int(corpus.ids.max(initial=-1))
+    if highest >= vocabulary.size:
+        raise ModelMismatchError(
+            f"the corpus holds token {highest}, but the model's tokenizer has {vocabulary.size} tokens",
+            where=where,
+            fix="tokenise the corpus with the model's own tokenizer",
+        )

@@ -1,0 +1,103 @@
+"""The stage `pretrain`: phase after phase of masked language modelling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from gmlm.config import ModelConfig
+from gmlm.manifest import Manifest, read_manifest
+from gmlm.pretraining.base_model import save_model
+from gmlm.pretraining.card import model_card
+from gmlm.pretraining.masking import vocabulary_of
+from gmlm.pretraining.models import build_encoder, check_vocabulary, load_encoder, load_tokenizer
+from gmlm.pretraining.phase import PhaseResult, run_phase
+from gmlm.stage import StageRun
+from gmlm.training.distributed import join_world
+
+
+def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
+    """Start from the input `base`, or from random weights for the input `tokenizer`, and train on `tokens:N` per phase.
+
+    Interrupted, it goes on within the phase; a finished phase is restored from its last checkpoint. Under torchrun all
+    ranks train and rank 0 publishes.
+
+    Raises:
+        ModelMismatchError: Model, tokenizer and corpus do not belong together.
+    """
+    world = join_world()
+    model, tokenizer = _starting_point(config, run)
+    vocabulary = vocabulary_of(tokenizer, run.name)
+    results = [
+        run_phase(
+            model,
+            vocabulary,
+            phase,
+            run.inputs[f"tokens:{index}"],
+            store=run.store,
+            seed=_phase_seed(run.seed, index),
+            fingerprint=f"{run.fingerprint}/{index}",
+            checkpoints=run.scratch / f"phase-{index}",
+            name=run.name,
+        )
+        for index, phase in enumerate(config.phases)
+    ]
+    if world.is_main:
+        _publish(config, run, model, tokenizer, results)
+    world.barrier()
+    return read_manifest(run.store, run.prefix)
+
+
+def _starting_point(config: ModelConfig, run: StageRun) -> tuple[PreTrainedModel, Any]:
+    if config.architecture is None:
+        folder = run.local_folder(run.inputs["base"], "model")
+        tokenizer = load_tokenizer(folder, run.name)
+        model = load_encoder(folder, run.name, run.seed)
+    else:
+        tokenizer = load_tokenizer(run.local_folder(run.inputs["tokenizer"], "tokenizer"), run.name)
+        longest = max(phase.sequence_length for phase in config.phases)
+        model = build_encoder(config.architecture, tokenizer, longest, run.seed)
+    check_vocabulary(model, tokenizer, run.name)
+    return model, tokenizer
+
+
+def _publish(
+    config: ModelConfig, run: StageRun, model: PreTrainedModel, tokenizer: Any, results: Sequence[PhaseResult]
+) -> None:
+    phases = [result.report for result in results]
+    with tempfile.TemporaryDirectory(dir=run.scratch) as temporary:
+        save_model(model, tokenizer, Path(temporary))
+        (Path(temporary) / "README.md").write_text(model_card(run.name, config, phases), encoding="utf-8")
+        files = run.upload_folder(Path(temporary), "model")
+    text = json.dumps({"phases": phases}, indent=2, sort_keys=True) + "\n"
+    files.append(run.write("training.json", text.encode()))
+    documents = sum(result.documents for result in results)
+    empty = sum(result.empty_documents for result in results)
+    run.publish(
+        "model",
+        config,
+        files,
+        counters={"in": documents, "out": documents - empty, "rejected": 0, "dropped": empty},
+        metrics=_metrics(model, results),
+    )
+
+
+def _metrics(model: PreTrainedModel, results: Sequence[PhaseResult]) -> dict[str, float]:
+    metrics = {
+        "parameters": float(model.num_parameters()),
+        "tokens_seen": float(sum(result.tokens_seen for result in results)),
+    }
+    if results and (holdout := results[-1].report["holdout"]):
+        metrics["holdout_loss"] = holdout[-1]["loss"]
+    return metrics
+
+
+def _phase_seed(seed: int, index: int) -> int:
+    """A seed of its own for each phase: order, masking and dropout of two phases on one corpus must differ."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{index}".encode()).digest()[:4], "big")
