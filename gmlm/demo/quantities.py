@@ -35,10 +35,11 @@ def _decimal(value: float) -> Phrase:
     return amount(f"{value:.1f}")
 
 
-def _name(choose: random.Random) -> Phrase:
-    english, german = choose.choice((("Mr.", "Herr"), ("Mrs.", "Frau")))
-    placeholder = f"[**Last Name {choose.randint(1, 40)}**]"
-    return Phrase(f"{english} {placeholder}", f"{german} {placeholder}")
+def placeholder(choose: random.Random, *, male: bool) -> Phrase:
+    """A patient's name as MIMIC de-identifies it, with the form of address."""
+    english, german = ("Mr.", "Herr") if male else ("Mrs.", "Frau")
+    name = f"[**Last Name {choose.randint(1, 40)}**]"
+    return Phrase(f"{english} {name}", f"{german} {name}")
 
 
 NUMBERS: dict[str, Callable[[random.Random], Phrase]] = {
@@ -53,7 +54,6 @@ NUMBERS: dict[str, Callable[[random.Random], Phrase]] = {
     "temperature": lambda choose: _decimal(choose.uniform(35.8, 40.2)),
     "size": lambda choose: _decimal(choose.uniform(0.4, 9.5)),
     "date": date,
-    "name": _name,
     "hospital": lambda choose: _same(f"[**Hospital {choose.randint(1, 60)}**]"),
     "stamp": lambda choose: _same(
         f"[**{choose.randint(2100, 2199)}-{choose.randint(1, 12)}-{choose.randint(1, 28)}**]"

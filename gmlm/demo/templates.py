@@ -77,11 +77,8 @@ class Template:
         """Whether it is nothing but one slot, so that its sentences are the lexicon itself."""
         return _SLOT.fullmatch(self.en) is not None
 
-    def render(self, fillers: Fillers) -> Sentence:
-        """Say a frame in both languages."""
-        return Sentence(self, fillers, render_pattern(self.en, fillers, "en"), render_pattern(self.de, fillers, "de"))
 
-
+@cache
 def slot_names(pattern: str) -> tuple[str, ...]:
     """Names of the slots of a pattern, adjectives included, in order."""
     names: dict[str, None] = {}
@@ -90,24 +87,33 @@ def slot_names(pattern: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def render_pattern(pattern: str, fillers: Fillers, language: str) -> Text:
-    """Fill a pattern of one language."""
-    say = english if language == "en" else german
-    text, spans, slots, end = "", list[Span](), dict[str, tuple[int, int]](), 0
+@cache
+def _parse(pattern: str) -> tuple[list[tuple[str, str, str, str]], str]:
+    """The slots as (text before it, adjective, name, form), and the text behind the last."""
+    parts, end = list[tuple[str, str, str, str]](), 0
     for match in _SLOT.finditer(pattern):
-        text += pattern[end : match.start()]
-        end = match.end()
         adjective, slot, form = match.groups()
+        parts.append((pattern[end : match.start()], adjective or "", slot, form or ""))
+        end = match.end()
+    return parts, pattern[end:]
+
+
+def render_pattern(pattern: str, fillers: Fillers, language: str) -> Text:
+    """Fill a pattern of one language; the first letter becomes a capital."""
+    say = english if language == "en" else german
+    parts, tail = _parse(pattern)
+    text, spans, slots = "", list[Span](), dict[str, tuple[int, int]]()
+    for before, adjective, slot, form in parts:
+        text += before
         filler = fillers[slot]
-        lead, name = say(filler, form or "", fillers[adjective] if adjective else None)
-        text, lead = _contract(text, lead) if language == "de" else (text, lead)
+        lead, name = say(filler, form, fillers[adjective] if adjective else None)
+        text, lead = _contract(text, lead) if language == "de" and lead else (text, lead)
         text += f"{lead} " if lead and name else lead
         if name:
             slots.setdefault(slot, (len(text), len(text) + len(name)))
             if isinstance(filler, Term):
                 spans.append(Span(len(text), len(text) + len(name), slot, filler))
         text += name
-    tail = pattern[end:]
     text += "" if tail == "." and text.endswith(".") else tail
     return Text(text[:1].upper() + text[1:], tuple(spans), slots)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from gmlm.demo.quantities import NUMBERS, amount, lab_value
-from gmlm.demo.templates import Filler, Sentence, Span, Template, templates
-from gmlm.demo.terms import Phrase, Term, adjectives, lexicon, phrases
+from gmlm.demo.quantities import NUMBERS, amount, lab_value, placeholder
+from gmlm.demo.templates import Filler, Sentence, Span, Template, render_pattern, templates
+from gmlm.demo.terms import Term, adjectives, lexicon, phrases
 
 CHAPTERS = "ACEFGIJKMNS"
 """Letters of the ICD-10-like chapters of the world."""
@@ -67,7 +67,7 @@ class World:
         """A patient with illnesses of one or two chapters and all that belongs to them."""
         chapters = "".join(self.random.sample(CHAPTERS, self.random.choice((1, 1, 2))))
         palette = {kind: [self.draw(kind, chapters) for _ in range(n)] for kind, n in _PALETTE.items()}
-        return Patient(self, chapters, palette, self.random.choice(phrases()["subject"]))
+        return Patient(self, chapters, palette, _identity(self.random))
 
     def draw(self, kind: str, chapters: str) -> Term:
         """A term of some chapters: of three drawn at random the one used least."""
@@ -77,6 +77,15 @@ class World:
         term = min(self.random.choices(pool, k=3), key=lambda candidate: self.used[candidate])
         self.used[term] += 1
         return term
+
+
+def _identity(choose: random.Random) -> dict[str, Filler]:
+    """He, she or the patient, with the noun and the name that fit."""
+    he, she, patient = phrases()["subject"]
+    man, woman = phrases()["person"]
+    subject = choose.choice((he, she, patient))
+    male = subject is not she
+    return {"subject": subject, "person": man if male else woman, "name": placeholder(choose, male=male)}
 
 
 @cache
@@ -97,13 +106,13 @@ class Patient:
         world: World that the patient is drawn from.
         chapters: Chapters of the illnesses.
         palette: Terms that recur in the patient's texts, by kind.
-        subject: Pronoun or noun for the patient.
+        identity: What the slots for the patient are filled with: `subject`, `person` and `name`.
     """
 
     world: World
     chapters: str
     palette: dict[str, list[Term]]
-    subject: Phrase
+    identity: dict[str, Filler]
 
     def say(self, section: str, count: int) -> list[Sentence]:
         """Up to `count` different sentences of a section, all of the world's side."""
@@ -114,9 +123,10 @@ class Patient:
     def sentence(self, template: Template) -> Sentence | None:
         """A frame of the template on the world's side; None if twelve draws find none."""
         for _ in range(12):
-            sentence = template.render(self._fill(template))
-            if template.is_bare or side_of(sentence.en.text) == self.world.side:
-                return sentence
+            fillers = self._fill(template)
+            english = render_pattern(template.en, fillers, "en")
+            if template.is_bare or side_of(english.text) == self.world.side:
+                return Sentence(template, fillers, english, render_pattern(template.de, fillers, "de"))
         return None
 
     def _fill(self, template: Template) -> dict[str, Filler]:
@@ -128,8 +138,8 @@ class Patient:
     def _filler(self, slot: str, fillers: dict[str, Filler]) -> Filler:
         kind, number = slot.rstrip("0123456789"), slot.lstrip("abcdefghijklmnopqrstuvwxyz")
         choose = self.world.random
-        if kind == "subject":
-            return self.subject
+        if kind in self.identity:
+            return self.identity[kind]
         if kind in phrases() or kind in adjectives():
             return choose.choice(phrases().get(kind) or adjectives()[kind])
         if kind == "dose":
