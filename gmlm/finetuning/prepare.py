@@ -1,0 +1,133 @@
+"""The task stage: reads a task's files, checks every label and offset, and writes train, dev and test."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gmlm.config import TaskConfig
+from gmlm.config.paths import resolve_path
+from gmlm.errors import DataFormatError, EmptyCorpusError, LabelError
+from gmlm.finetuning.examples import Example, LabelledDocument, to_json_lines
+from gmlm.finetuning.intake import Intake
+from gmlm.finetuning.readers import READERS
+from gmlm.finetuning.splits import SPLITS, split_examples
+from gmlm.manifest import Manifest
+from gmlm.shards import Quarantine
+from gmlm.stage import StageRun
+from gmlm.telemetry import progress
+
+Splits = Mapping[str, list[Example]]
+
+
+def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
+    """Read, check and split the data of a task.
+
+    Writes `train.jsonl`, `dev.jsonl`, `test.jsonl`, `labels.json` (the labels to predict, sorted, and the number of
+    examples of each split that hold each) and, where records were set aside, `quarantine.jsonl`.
+
+    Raises:
+        InputNotFoundError: A file of the task is not there.
+        DataFormatError: A file has another format, or none of its records could be read.
+        LabelError: A label is none of those declared, or a span lies outside its text.
+        EmptyCorpusError: A split has no examples.
+    """
+    quarantine, left_out = Quarantine(run), Counter[str]()
+    splits = _read_splits(config, run, quarantine, left_out)
+    for name, examples in splits.items():
+        if not examples:
+            fix = "give more data or other shares" if config.path else f"check the file under '{name}'"
+            raise EmptyCorpusError(f"the {name} split has no examples", where=f"task {run.name}", fix=fix)
+    splits, labels = _with_known_labels(config, splits, left_out)
+    files = [run.write(f"{name}.jsonl", to_json_lines(splits[name]), rows=len(splits[name])) for name in SPLITS]
+    files.append(run.write("labels.json", _labels_json(labels, splits)))
+    total = sum(len(examples) for examples in splits.values())
+    counters = {"in": total + quarantine.total, "out": total, **quarantine.counters()}
+    counters |= {name: len(splits[name]) for name in SPLITS} | {"labels": len(labels)}
+    counters |= {f"left out: {reason}": count for reason, count in sorted(left_out.items())}
+    counters["test texts that are also in train"] = _shared_texts(splits)
+    return run.publish("task", config, [*files, *quarantine.write()], counters=counters)
+
+
+def task_files(config: TaskConfig, study_folder: Path) -> dict[str, Path]:
+    """The local file of each split, or the one file under `path`."""
+    named = {"path": config.path, "train": config.train, "dev": config.dev, "test": config.test}
+    return {name: resolve_path(path, study_folder) for name, path in named.items() if path is not None}
+
+
+def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left_out: Counter[str]) -> Splits:
+    read = {
+        name: list(_read_file(path, config, quarantine, left_out))
+        for name, path in task_files(config, run.study_folder).items()
+    }
+    if not any(read.values()) and quarantine.total:
+        reason, count = quarantine.reasons.most_common(1)[0]
+        what = f"none of {quarantine.total} records can be read ({count}: {reason})"
+        fix = "check 'reader', and the fields or columns that the task names"
+        raise DataFormatError(what, where=f"task {run.name}", fix=fix)
+    return split_examples(read["path"], config.split) if config.path else read
+
+
+def _read_file(path: Path, config: TaskConfig, quarantine: Quarantine, left_out: Counter[str]) -> Iterator[Example]:
+    intake = Intake(path.name, quarantine)
+    seen: set[str] = set()
+    with progress(f"Read {path.name}", total=None, unit="examples") as bar:
+        for example in READERS[config.reader](path, config, intake):
+            bar.advance()
+            if example.id in seen:
+                intake.reject(example.id, "an id that occurred before")
+                continue
+            seen.add(example.id)
+            _check_labels(example, config, path.name)
+            yield example
+    left_out.update(intake.left_out)
+
+
+def _check_labels(example: Example, config: TaskConfig, file: str) -> None:
+    if config.labels is None or config.kind == "question_answering":
+        return
+    for label in example.labels:
+        if label not in config.labels:
+            fix = "correct the data, or add the label to 'labels' of the task"
+            raise LabelError(f"label {label!r} is not one of the task's labels", where=f"{file}: {example.id}", fix=fix)
+
+
+def _with_known_labels(config: TaskConfig, splits: Splits, left_out: Counter[str]) -> tuple[Splits, list[str]]:
+    """The splits, and the sorted labels that a model can learn.
+
+    Multi-label: labels with too few training documents are taken out of every split and counted. Spans: a label that
+    only dev or test hold stays in their gold, where it counts as missed.
+    """
+    in_train = _count_labels(splits["train"])
+    known = set(config.labels or in_train) if config.kind != "multi_label" else set(in_train)
+    if config.kind == "multi_label":
+        known = {label for label in config.labels or in_train if in_train[label] >= config.min_label_count}
+        splits = {name: [_restricted(example, known, left_out) for example in splits[name]] for name in splits}
+    elif unseen := set().union(*(_count_labels(splits[name]) for name in SPLITS)) - set(in_train):
+        left_out["labels without training examples, kept in gold"] = len(unseen)
+    return splits, sorted(known)
+
+
+def _restricted(example: Example, known: set[str], left_out: Counter[str]) -> Example:
+    assert isinstance(example, LabelledDocument)
+    kept = tuple(label for label in example.labels if label in known)
+    if len(kept) < len(example.labels):
+        left_out["labels of documents, too rare in training"] += len(example.labels) - len(kept)
+    return replace(example, labels=kept)
+
+
+def _count_labels(examples: Iterable[Example]) -> Counter[str]:
+    return Counter(label for example in examples for label in example.labels)
+
+
+def _labels_json(labels: list[str], splits: Splits) -> bytes:
+    counts = {name: dict(sorted(_count_labels(splits[name]).items())) for name in SPLITS}
+    return (json.dumps({"labels": labels, "counts": counts}, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _shared_texts(splits: Splits) -> int:
+    train = {example.text for example in splits["train"]}
+    return sum(example.text in train for example in splits["test"])
