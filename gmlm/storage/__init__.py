@@ -2,5 +2,6 @@
 
 from gmlm.storage.base import Store, StoredFile
 from gmlm.storage.open import open_store
+from gmlm.storage.probe import probe_conditional_writes
 
-__all__ = ["Store", "StoredFile", "open_store"]
+__all__ = ["Store", "StoredFile", "open_store", "probe_conditional_writes"]

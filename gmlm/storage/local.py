@@ -5,45 +5,34 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gmlm.errors import AccessDeniedError, AlreadyExistsError, DiskFullError, InputNotFoundError, StorageError
+from gmlm.errors import AlreadyExistsError, StorageError
 from gmlm.storage.base import StoredFile
+from gmlm.storage.files import (
+    TEMPORARY,
+    copy_through,
+    explained,
+    flush,
+    publish,
+    remove_abandoned,
+    sha256_of,
+    temporary_beside,
+    write_through,
+)
+from gmlm.storage.keys import check_key, check_prefix
 
-TEMPORARY = ".partial-"
-"""Prefix of files that are being written; they are never listed."""
-
-
-@contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turn the operating system's errors into the project's, naming the file."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise InputNotFoundError("no such file", where=where, fix="check the path") from None
-    except PermissionError:
-        raise AccessDeniedError("access denied", where=where, fix="check owner and mode of the folder") from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError("no space left", where=where, fix="free space and run again: it resumes") from None
-        raise StorageError(f"{error.strerror or error}", where=where, fix="check the file system") from None
-
-
-def sha256_of(path: Path) -> str:
-    """The file's sha256 (hex), read in blocks."""
-    with explained(str(path)), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+__all__ = ["LocalStore", "sha256_of"]
 
 
 class LocalStore:
-    """Store in a folder of this machine or of a shared file system."""
+    """Store in a folder of this machine or of a shared file system. The folder is made at the first write."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._swept: set[Path] = set()
 
     @property
     def uri(self) -> str:
@@ -52,90 +41,97 @@ class LocalStore:
 
     def read(self, key: str) -> bytes:
         """The object's bytes."""
-        path = self.local_path(key)
+        path = self._path(key)
         with explained(str(path)):
             return path.read_bytes()
 
     def write(self, key: str, data: bytes) -> StoredFile:
         """Write or replace the object."""
-        path = self.local_path(key)
-        with explained(str(path)), _temporary_beside(path) as temporary:
-            _write_through(temporary, data)
-            temporary.replace(path)
+        path = self._path(key)
+        with self._writing(path) as temporary:
+            write_through(temporary, data)
+            publish(temporary, path)
         return StoredFile(key, len(data), hashlib.sha256(data).hexdigest())
 
     def create(self, key: str, data: bytes) -> StoredFile:
         """Write the object only if the key is free: a hard link fails where the name exists."""
-        path = self.local_path(key)
-        with explained(str(path)), _temporary_beside(path) as temporary:
-            _write_through(temporary, data)
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                raise AlreadyExistsError("exists already", where=str(path), fix="another writer was first") from None
+        path = self._path(key)
+        with self._writing(path) as temporary:
+            write_through(temporary, data)
+            _link(temporary, path)
+            flush(path.parent)
         return StoredFile(key, len(data), hashlib.sha256(data).hexdigest())
 
     def upload(self, path: Path, key: str) -> StoredFile:
         """Copy a local file into the store."""
-        target = self.local_path(key)
-        with explained(str(target)), _temporary_beside(target) as temporary:
-            shutil.copyfile(path, temporary)
-            _flush(temporary)
-            temporary.replace(target)
-        return StoredFile(key, target.stat().st_size, sha256_of(target))
+        target = self._path(key)
+        with self._writing(target) as temporary:
+            size, sha256 = copy_through(path, temporary)
+            publish(temporary, target)
+        return StoredFile(key, size, sha256)
 
     def download(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         """Copy the object to a local file and check it."""
-        source = self.local_path(key)
-        with explained(str(source)), _temporary_beside(path) as temporary:
-            shutil.copyfile(source, temporary)
-            if sha256 is not None and sha256_of(temporary) != sha256:
+        source = self._path(key)
+        with self._writing(path) as temporary:
+            _, found = copy_through(source, temporary)
+            if sha256 is not None and found != sha256:
                 raise StorageError("its sha256 is not the one recorded", where=str(source), fix="restore the file")
-            temporary.replace(path)
+            publish(temporary, path)
 
     def local_path(self, key: str) -> Path:
         """Where the object or folder lies."""
-        return self._root / key
+        return self._root / check_prefix(key)
 
     def exists(self, key: str) -> bool:
         """Whether there is an object with this key."""
-        with explained(self.uri):
-            return self.local_path(key).is_file()
+        path = self._path(key)
+        with explained(str(path)):
+            return path.is_file()
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys under the folder, sorted."""
         folder = self.local_path(prefix)
         with explained(str(folder)):
-            files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(TEMPORARY)]
+            files = [path for path in _walk(folder) if not path.name.startswith(TEMPORARY) and path.is_file()]
         yield from sorted(path.relative_to(self._root).as_posix() for path in files)
 
     def delete(self, key: str) -> None:
         """Remove the object."""
-        path = self.local_path(key)
+        path = self._path(key)
         with explained(str(path)):
             path.unlink(missing_ok=True)
 
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
 
-@contextmanager
-def _temporary_beside(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[Path]:
+        with explained(str(path)), temporary_beside(path) as temporary:
+            if path.parent not in self._swept:
+                self._swept.add(path.parent)
+                remove_abandoned(path.parent)
+            yield temporary
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:  # a folder that may not be read must not pass for an empty one
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise error
+
+    for parent, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(parent) / name for name in names)
+
+
+def _link(temporary: Path, path: Path) -> None:
     try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.link(temporary, path)
+    except FileExistsError:
+        # A network file system may repeat a link whose answer was lost: then the name is ours already.
+        if temporary.stat().st_nlink < 2:
+            raise AlreadyExistsError("exists already", where=str(path), fix="another writer was first") from None
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            fix = "keep the store on a file system with hard links, or on S3"
+            raise StorageError("the file system has no hard links", where=str(path), fix=fix) from None
+        raise
