@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gmlm.config import ReferenceConfig
+from gmlm.config.paths import resolve_path
 from gmlm.errors import DataFormatError
 from gmlm.shards import Quarantine
 from gmlm.storage.files import explained
@@ -38,11 +39,11 @@ def read_reference(reference: ReferenceConfig, folder: Path) -> list[Pair]:
         DataFormatError: The two files differ in their number of lines, a line holds no pair, or there are none.
         InputNotFoundError: A file is missing.
     """
-    source = folder / reference.source
+    source = resolve_path(reference.source, folder)
     if reference.target is None:
         pairs = [_checked(line, f"{source.name}:{number}") for number, line in enumerate(_lines(source), start=1)]
     else:
-        pairs = _aligned(source, folder / reference.target)
+        pairs = _aligned(source, resolve_path(reference.target, folder))
     if not pairs:
         raise DataFormatError("holds no segments", where=source.name, fix="give parallel text to score on")
     return pairs

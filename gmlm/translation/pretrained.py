@@ -7,6 +7,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from gmlm.config.paths import resolve_model
 from gmlm.errors import InputNotFoundError, ModelMismatchError
 
 FILES = ("*.safetensors", "*.json", "*.spm", "*.model", "*.txt")
@@ -20,8 +21,7 @@ def model_folder(model: str, study_folder: Path) -> Path:
         InputNotFoundError: Neither a folder nor a model of the Hub, or the Hub cannot be reached.
         ModelMismatchError: It has no safetensors weights.
     """
-    local = study_folder / model
-    folder = local if local.is_dir() else _download(model)
+    folder = resolve_model(model, study_folder) or _download(model)
     if not any(folder.glob("*.safetensors")):
         raise ModelMismatchError(
             "no safetensors weights",

@@ -24,7 +24,7 @@ LIST_MARK = r"(?:[-*•·–#>]+|\(?\d{1,2}[.)](?!\d)|\(?[a-z]\))"
 LIST_MARKS = re.compile(rf"(?:{LIST_MARK}\s+)*")
 WHITE_SPACE = re.compile(r"\s+")
 LINE_END = re.compile(r"\r\n|\r|\n")
-SENTENCE_END = re.compile(r"(?:[!?]+|\.+|…)[\"'”’“»«)\]]*(\s+)(?=\S)")
+SENTENCE_END = re.compile(r"(?<![.!?…])([.!?…]+)[\"'”’“»«)\]]*(\s+)(?=\S)")
 PLACEHOLDER = re.compile(r"\[\*\*.{0,200}?\*\*\]", re.DOTALL)
 LAST_TOKEN = re.compile(r"[^\s(\[\"'„“«»,;]*\Z")
 
@@ -125,13 +125,12 @@ def _is_hard_wrapped(text: str) -> bool:
 
 def _sentence_ends(text: str, language: Language) -> Iterator[Span]:
     for match in SENTENCE_END.finditer(text):
-        mark = match.group().rstrip()[0]
         before, after = text[max(0, match.start() - 60) : match.start()], text[match.end() : match.end() + 40]
         if after[0].islower():
             continue
-        if mark == "." and not match.group().startswith("..") and not _stop_is_final(before, after, language):
+        if match.group(1) == "." and not _stop_is_final(before, after, language):
             continue
-        yield match.span(1)
+        yield match.span(2)
 
 
 def _stop_is_final(before: str, after: str, language: Language) -> bool:

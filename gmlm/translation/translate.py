@@ -13,6 +13,7 @@ from gmlm.manifest import FileEntry, Manifest
 from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS, Document, Quarantine, ShardWriter, read_documents, shard_entries
 from gmlm.stage import StageRun
 from gmlm.telemetry import Progress, progress
+from gmlm.telemetry.metrics import observe_segments
 from gmlm.translation.batching import translate_segments
 from gmlm.translation.documents import ALIGNMENT_SCHEMA, TranslatedDocument, segments_of
 from gmlm.translation.engines import Engine, TranslationModel, open_engine
@@ -80,6 +81,7 @@ class _ShardTranslator:
         counts = Counter[str]({"in": len(translated), "out": len(kept)})
         for each in translated:
             counts.update(each.counts())
+        _observe(counts)
         shard = FinishedShard(
             fingerprint=self._run.fingerprint,
             files=tuple(self._write(number, kept)),
@@ -137,6 +139,12 @@ class _DocumentsShown:
         self._bar.show(segments=self._done)
         self._bar.advance(documents - self._shown)
         self._shown = documents
+
+
+def _observe(counts: Counter[str]) -> None:
+    observe_segments("translated", counts["translated"])
+    observe_segments("copied", counts["segments"] - counts["translated"])
+    observe_segments("flagged", counts["flagged"])
 
 
 def _grouped(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from transformers import AutoConfig
 
 from gmlm.config import TranslatorConfig, TranslatorTraining
+from gmlm.config.paths import resolve_path
 from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.shards import Quarantine
@@ -33,7 +34,7 @@ def build_translator(config: TranslatorConfig, run: StageRun) -> Manifest:
 
 def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun) -> Manifest:
     quarantine = Quarantine(run)
-    path = run.study_folder / training.parallel
+    path = resolve_path(training.parallel, run.study_folder)
     pairs = list(read_training_pairs(path, quarantine))
     if not pairs:
         raise EmptyCorpusError("no pair to train on", where=path.name, fix="give lines with the keys 'en' and 'de'")
