@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -30,7 +29,8 @@ def train_wordpiece(texts: Texts, config: TokenizerTraining) -> PreTrainedTokeni
     alphabet = _alphabet(pipeline.normalizer, texts())
     # The library numbers "##x" pieces in the order of a randomly seeded hash map, and merges of equal frequency
     # follow that numbering. Giving it all single characters, in order, makes the vocabulary reproducible.
-    fixed = [*SPECIAL_TOKENS, *alphabet, *(CONTINUATION + character for character in alphabet if _continues(character))]
+    within_words = (CONTINUATION + character for character in alphabet if _continues(pipeline, character))
+    fixed = [*SPECIAL_TOKENS, *alphabet, *within_words]
     trainer = trainers.WordPieceTrainer(
         vocab_size=config.vocab_size, special_tokens=fixed, limit_alphabet=0, show_progress=False
     )
@@ -65,9 +65,9 @@ def _alphabet(normalizer: normalizers.Normalizer, texts: Iterable[str]) -> list[
     return sorted(sorted(counts, key=lambda character: (-counts[character], character))[:ALPHABET_LIMIT])
 
 
-def _continues(character: str) -> bool:
-    """Whether a character can stand within a word; punctuation is a word of its own."""
-    return unicodedata.category(character)[0] in "LMN"
+def _continues(pipeline: Tokenizer, character: str) -> bool:
+    """Whether a character can stand within a word: asked of the pre-tokenizer, which splits at punctuation."""
+    return len(pipeline.pre_tokenizer.pre_tokenize_str(f"a{character}")) == 1
 
 
 def _for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
