@@ -18,13 +18,10 @@ from gmlm.storage.files import (
     flush,
     publish,
     remove_abandoned,
-    sha256_of,
     temporary_beside,
     write_through,
 )
 from gmlm.storage.keys import check_key, check_prefix
-
-__all__ = ["LocalStore", "sha256_of"]
 
 
 class LocalStore:

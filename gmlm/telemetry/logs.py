@@ -12,9 +12,9 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from json import dumps
-from typing import Any, Literal
+from typing import Any
 
-from gmlm.errors import GmlmError
+from gmlm.errors import ConfigError, GmlmError
 
 NAME_FIELDS = frozenset(
     {"address", "bucket", "counter", "device", "engine", "error", "file", "fingerprint", "gateway", "kind", "language"}
@@ -28,7 +28,7 @@ _NAME = re.compile(r"[\w.:/@+=~-]{1,200}")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HANDLER_NAME = "gmlm"
 
-Level = Literal["debug", "info", "warning", "error"]
+LEVELS = ("debug", "info", "warning", "error")
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -36,11 +36,16 @@ def get_logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 
 
-def configure_logs(json: bool = False, level: Level = "info") -> None:
+def configure_logs(json: bool = False, level: str = "info") -> None:
     """Write logs to standard error: JSON lines or lines for people. Calling it again replaces the earlier setting.
 
     Libraries' own messages appear from `warning` on, whatever the level.
+
+    Raises:
+        ConfigError: There is no such level.
     """
+    if level not in LEVELS:
+        raise ConfigError(f"unknown log level {level!r}", fix=f"choose one of {', '.join(LEVELS)}")
     handler = _BesideBars()
     handler.name = _HANDLER_NAME
     handler.setFormatter(JsonLines() if json else PlainLines())

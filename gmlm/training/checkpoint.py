@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gmlm.errors import CheckpointMismatchError
-from gmlm.storage.local import explained
+from gmlm.storage.files import explained
 from gmlm.training.distributed import World
 from gmlm.training.engine import Engine
 from gmlm.training.interface import LossPoint, TrainingState

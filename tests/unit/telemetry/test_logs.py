@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from gmlm.errors import DataFormatError
+from gmlm.errors import ConfigError, DataFormatError
 from gmlm.telemetry import configure_logs, get_logger, progress
 from gmlm.telemetry.logs import REDACTED, JsonLines, PlainLines
 
@@ -130,3 +130,8 @@ def test_a_log_line_during_a_bar_stands_on_a_line_of_its_own(log, capsys, monkey
         log.warning("beside the bar")
     lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
     assert sum(line.endswith("warning beside the bar") and "%" not in line for line in lines) == 1
+
+
+def test_an_unknown_level_is_refused_with_the_levels_there_are():
+    with pytest.raises(ConfigError, match="debug, info, warning, error"):
+        configure_logs(level="chatty")
