@@ -15,6 +15,7 @@ from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
 from gmlm.study.graph import build_graph
 from gmlm.study.plan import Plan, plan_study
+from gmlm.study.plan_file import write_study
 from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
 from gmlm.study.selection import Selection
 
@@ -34,10 +35,11 @@ def open_study(path: Path, *, store: str | None = None) -> OpenStudy:
     config = load_study(path)
     folder = path.parent
     graph = build_graph(config)
-    return OpenStudy(config, folder, open_store(_store_uri(store or config.store, folder)), plan_study(graph, folder))
+    return OpenStudy(config, folder, open_store(store_uri(store or config.store, folder)), plan_study(graph, folder))
 
 
-def _store_uri(uri: str, folder: Path) -> str:
+def store_uri(uri: str, folder: Path) -> str:
+    """The address of a store: variables filled in, a relative folder below the study's."""
     uri = expand_variables(uri)
     return uri if "://" in uri else str(folder / uri)
 
@@ -89,8 +91,7 @@ def run(
 ) -> tuple[OpenStudy, StudyOutcome]:
     """Run what is selected and not finished."""
     study = open_study(path, store=store)
-    dump = json.dumps(study.config.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-    study.store.write(f"studies/{study.config.name}.json", dump.encode())
+    write_study(study.store, study.config)
     runner = StudyRunner(study.plan, study.store, study.folder, observer)
     return study, runner.run(selection)
 

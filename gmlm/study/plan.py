@@ -45,8 +45,16 @@ class Plan:
         node, have = self.graph[node_id], set(available)
         inputs = {role: source for role, source in node.inputs.items() if source in have}
         reduced = Node(node.stage, node.name, node.config, node.seed, inputs, node.tolerant)
-        self.nodes[node_id] = _identify(reduced, self.nodes, ())
+        self.nodes[node_id] = identify(reduced, self.nodes, ())
         return self.nodes[node_id]
+
+    def settle(self, node_id: str, store: Store) -> PlannedNode:
+        """The node as it can run now: a tolerant one is planned again without those inputs that are not finished."""
+        node = self.graph[node_id]
+        if not node.tolerant:
+            return self.nodes[node_id]
+        sources = dict.fromkeys(node.inputs.values())
+        return self.replan(node_id, [source for source in sources if self.settle(source, store).finished(store)])
 
 
 def plan_study(graph: Graph, study_folder: Path) -> Plan:
@@ -58,12 +66,13 @@ def plan_study(graph: Graph, study_folder: Path) -> Plan:
     plan, cache = Plan(graph), HashCache()
     for node in graph.values():
         files = raw_files(node, study_folder)
-        plan.nodes[node.id] = _identify(node, plan.nodes, tuple(cache.raw_input(file) for file in files))
+        plan.nodes[node.id] = identify(node, plan.nodes, tuple(cache.raw_input(file) for file in files))
     cache.save()
     return plan
 
 
-def _identify(node: Node, planned: Mapping[str, PlannedNode], raw: tuple[RawInput, ...]) -> PlannedNode:
+def identify(node: Node, planned: Mapping[str, PlannedNode], raw: tuple[RawInput, ...]) -> PlannedNode:
+    """Give a node its fingerprint; `planned` holds the nodes that it reads."""
     parts = {
         "stage": node.stage,
         "name": node.name,

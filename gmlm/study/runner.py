@@ -99,12 +99,10 @@ class StudyRunner:
 
     def _with_available_inputs(self, node_id: str) -> PlannedNode | None:
         """The node as it can run now: None if it needs something that failed; a tolerant one does without."""
-        planned = self._plan.nodes[node_id]
-        sources = set(planned.node.inputs.values())
+        planned = self._plan.settle(node_id, self._store)
         if planned.node.tolerant:
-            unfinished = {source for source in sources if not self._plan.nodes[source].finished(self._store)}
-            return self._plan.replan(node_id, sources - unfinished) if unfinished else planned
-        return None if any(self._is_lost(source) for source in sources) else planned
+            return planned
+        return None if any(self._is_lost(source) for source in planned.node.inputs.values()) else planned
 
     def _is_lost(self, node_id: str) -> bool:
         outcome = self._outcome.nodes.get(node_id)
