@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 
 from gmlm.config import ArchitectureConfig
 from gmlm.errors import ConfigError, DataFormatError, ModelMismatchError
 from gmlm.pretraining.isolation import position_offset
 
-SPARE_EMBEDDINGS = 1024
-"""Rows by which an embedding may exceed its tokenizer: published models round the vocabulary up."""
+SPARE_ROWS, SPARE_SHARE = 128, 0.01
+"""An embedding may exceed its tokenizer by so many rows or this share of them: published models round it up."""
+
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+"""Files of which a tokenizer has at least one; without any, transformers silently makes an empty one."""
 
 DEFAULTS: Mapping[str, Mapping[str, int | float | str | bool]] = {
     # What makes DeBERTa v2/v3 (He et al. 2021) out of transformers' bare default.
@@ -32,8 +36,14 @@ DEFAULTS: Mapping[str, Mapping[str, int | float | str | bool]] = {
 
 
 def load_tokenizer(folder: Path, name: str) -> Any:
-    """The tokenizer in a folder; `name` names it in errors."""
+    """The tokenizer in a folder; `name` names it in errors.
+
+    Raises:
+        DataFormatError: There is none.
+    """
     try:
+        if not any(True for pattern in TOKENIZER_FILES for _ in folder.glob(pattern)):
+            raise ValueError
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError):
         raise DataFormatError(
@@ -52,7 +62,7 @@ def load_encoder(folder: Path, name: str, seed: int) -> PreTrainedModel:
         return AutoModelForMaskedLM.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
         raise DataFormatError(
             "no masked language model in safetensors that transformers can load",
             where=name,
@@ -103,7 +113,7 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: Any, name: str) -> None:
         ModelMismatchError: The embedding is smaller than the tokenizer, or far larger.
     """
     rows, tokens = model.get_input_embeddings().weight.shape[0], len(tokenizer)
-    if not tokens <= rows <= tokens + SPARE_EMBEDDINGS:
+    if not tokens <= rows <= tokens + max(SPARE_ROWS, SPARE_SHARE * rows):
         raise ModelMismatchError(
             f"the tokenizer has {tokens} tokens and the embedding {rows} rows",
             where=name,

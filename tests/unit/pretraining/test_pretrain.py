@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import os
+import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 
 from gmlm.config import ArchitectureConfig, ModelConfig, OptimisationConfig, PhaseConfig
-from gmlm.manifest import Manifest
+from gmlm.errors import ConfigError, EmptyCorpusError, InterruptedRunError, ModelMismatchError
+from gmlm.manifest import Manifest, find_manifest
+from gmlm.pretraining import phase as pretraining_phase
+from gmlm.pretraining import pretrain as stage
+from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.pretrain import pretrain
 from gmlm.stage import StageRun
 
@@ -63,14 +71,129 @@ def test_the_model_learns_its_corpus(make_run: MakeRun, inputs: dict[str, Manife
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta", "electra", "modernbert", "deberta-v2"])
 def test_every_architecture_trains_and_loads_again(
-    model_type: str, make_run: MakeRun, inputs: dict[str, Manifest]
+    model_type: str, make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    trained: list[PreTrainedModel] = []
+    save = stage.save_model
+    monkeypatch.setattr(stage, "save_model", lambda model, *rest: (trained.append(model), save(model, *rest)))
     run = make_run("pretrain", inputs=inputs)
     manifest = pretrain(from_scratch(phase(steps=2), model_type=model_type), run)
+
     folder = run.local_folder(manifest, "model")
     model = AutoModelForMaskedLM.from_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    logits = model(**tokenizer("w1 w2 [MASK]", return_tensors="pt")).logits
+    ids = AutoTokenizer.from_pretrained(folder)("w1 w2 [MASK]", return_tensors="pt").input_ids
+    with torch.no_grad():
+        logits = model(ids).logits
+        assert torch.equal(logits, trained[0].eval()(ids).logits)
     assert torch.isfinite(logits).all()
     assert logits.shape == (1, 5, 100)
     assert {entry.path for entry in manifest.files} >= {"model/README.md", "model/model.safetensors", "training.json"}
+
+
+def stop_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send SIGTERM to this process from within the loss of one forward pass."""
+    count = itertools.count(1)
+
+    def loss(model: Any, batch: Any) -> torch.Tensor:
+        if next(count) == calls:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return masked_lm_loss(model, batch)
+
+    monkeypatch.setattr(pretraining_phase, "masked_lm_loss", loss)
+
+
+@pytest.mark.parametrize("engine", ["torch", "deepspeed"])
+def test_after_sigterm_in_the_second_phase_the_result_is_the_same_bytes(
+    engine: str, make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {**inputs, "tokens:1": inputs["tokens:0"]}
+    optimisation = OPTIMISATION.model_copy(update={"engine": engine, "zero_stage": 2, "evaluate_every": 3})
+    config = from_scratch(phase(steps=4, optimisation=optimisation), phase(steps=8, optimisation=optimisation))
+    straight = pretrain(config, make_run("pretrain", "straight", inputs=inputs))
+
+    run = make_run("pretrain", "stopped", inputs=inputs)
+    with monkeypatch.context() as patch:
+        stop_after(4 + 5, patch)
+        with pytest.raises(InterruptedRunError, match="step 5 of 8"):
+            pretrain(config, run)
+    assert find_manifest(run.store, run.prefix) is None
+    resumed = pretrain(config, run)
+    checksums = [{entry.path: entry.sha256 for entry in made.files} for made in (straight, resumed)]
+    for path in ("model/model.safetensors", "training.json"):
+        assert checksums[0][path] == checksums[1][path], path
+
+
+def test_a_model_continues_from_its_base(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:
+    base = pretrain(from_scratch(phase(steps=40)), make_run("pretrain", "base", inputs=inputs))
+    run = make_run("pretrain", "continued", inputs={"base": base, "tokens:0": inputs["tokens:0"]})
+    pretrain(ModelConfig(base="base", phases=(phase(steps=2),)), run)
+    assert training_report(run)[0]["holdout"][0]["loss"] == base.metrics["holdout_loss"]
+
+
+def test_a_model_without_phases_is_its_base(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:
+    base = pretrain(from_scratch(phase(steps=2)), make_run("pretrain", "base", inputs=inputs))
+    run = make_run("pretrain", "same", inputs={"base": base})
+    same = pretrain(ModelConfig(base="base"), run)
+    weights = [next(e.sha256 for e in m.files if e.path == "model/model.safetensors") for m in (base, same)]
+    assert weights[0] == weights[1]
+    assert training_report(run) == []
+
+
+def test_held_out_loss_does_not_depend_on_how_the_phase_masks(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:
+    before = []
+    for name, changes in (("a", {"mask_rate": 0.15}), ("b", {"mask_rate": 0.4, "masking": "whole_word"})):
+        run = make_run("pretrain", name, inputs=inputs)
+        pretrain(from_scratch(phase(steps=1, **changes)), run)
+        before.append(training_report(run)[0]["holdout"][0])
+    assert before[0] == before[1]
+    assert before[0]["perplexity"] == pytest.approx(math.exp(before[0]["loss"]))
+
+
+def test_without_held_out_documents_there_are_no_held_out_figures(
+    make_run: MakeRun, make_tokens: MakeTokens, tokenizer_input: Manifest
+) -> None:
+    run = make_run("pretrain", inputs={"tokenizer": tokenizer_input, "tokens:0": make_tokens(counting(5))})
+    manifest = pretrain(from_scratch(phase(steps=1)), run)
+    assert training_report(run)[0]["holdout"] == []
+    assert "holdout_loss" not in manifest.metrics
+
+
+def test_documents_and_tokens_are_accounted_for(
+    make_run: MakeRun, make_tokens: MakeTokens, tokenizer_input: Manifest
+) -> None:
+    tokens = make_tokens([[5] * 10, [], [6] * 40])
+    run = make_run("pretrain", inputs={"tokenizer": tokenizer_input, "tokens:0": tokens})
+    manifest = pretrain(from_scratch(phase(steps=None, epochs=3, batch_tokens=96)), run)
+    assert manifest.counters == {"in": 3, "out": 2, "rejected": 0, "dropped": 1}
+    assert manifest.metrics["tokens_seen"] == 3 * (10 + 40 + 3 * 2)  # The long document is two segments.
+
+
+def test_a_corpus_of_another_vocabulary_is_refused(
+    make_run: MakeRun, make_tokens: MakeTokens, tokenizer_input: Manifest
+) -> None:
+    inputs = {"tokenizer": tokenizer_input, "tokens:0": make_tokens([[5, 100]])}
+    with pytest.raises(ModelMismatchError, match="token 100"):
+        pretrain(from_scratch(phase()), make_run("pretrain", inputs=inputs))
+
+
+def test_a_corpus_without_tokens_is_refused(
+    make_run: MakeRun, make_tokens: MakeTokens, tokenizer_input: Manifest
+) -> None:
+    inputs = {"tokenizer": tokenizer_input, "tokens:0": make_tokens([[]])}
+    with pytest.raises(EmptyCorpusError):
+        pretrain(from_scratch(phase()), make_run("pretrain", inputs=inputs))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hiden_size": 32}, "did you mean 'hidden_size'"),
+        ({"hidden_size": 33}, "multiple"),
+        ({"max_position_embeddings": 16}, "rows of 32 tokens, but the model has 16 positions"),
+    ],
+)
+def test_an_impossible_architecture_is_explained(
+    settings: dict[str, int], message: str, make_run: MakeRun, inputs: dict[str, Manifest]
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        pretrain(from_scratch(phase(), **settings), make_run("pretrain", inputs=inputs))

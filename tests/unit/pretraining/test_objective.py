@@ -1,0 +1,74 @@
+"""The sparse head gives the loss that transformers computes at every token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel
+
+from gmlm.pretraining.objective import masked_lm_loss
+from gmlm.training import Batch
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "bert": {},
+    "roberta": {"pad_token_id": 0, "max_position_embeddings": 40},
+    "electra": {"embedding_size": 16},
+    "modernbert": {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": "p2c|c2p"},
+    "distilbert": {"dim": 32, "hidden_dim": 32, "n_layers": 2, "n_heads": 2},
+}
+
+
+def tiny(model_type: str) -> PreTrainedModel:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    plain = {"vocab_size": 50, **({} if model_type == "distilbert" else sizes)}
+    config = AutoConfig.for_model(model_type, **{**plain, **SETTINGS[model_type]})
+    return AutoModelForMaskedLM.from_config(config).eval()
+
+
+def one_document_per_row() -> tuple[Batch, torch.Tensor, torch.Tensor]:
+    """A batch, and the same as transformers takes it: attention mask and labels."""
+    torch.manual_seed(1)
+    ids = torch.randint(5, 50, (4, 12))
+    attention = torch.ones_like(ids)
+    attention[1, 9:] = 0
+    ids[attention == 0] = 0
+    chosen = (torch.rand(ids.shape) < 0.3) & (attention == 1)
+    labels = torch.where(chosen, torch.randint(5, 50, ids.shape), -100)
+    positions = torch.arange(12).expand(4, 12) * attention
+    batch = {"input_ids": ids, "documents": attention, "positions": positions}
+    targets = labels.flatten()
+    return (
+        {**batch, "targets": (targets != -100).nonzero()[:, 0], "labels": targets[targets != -100]},
+        attention,
+        labels,
+    )
+
+
+@pytest.mark.parametrize("model_type", sorted(SETTINGS))
+def test_the_loss_is_the_one_of_transformers(model_type: str) -> None:
+    model = tiny(model_type)
+    batch, attention, labels = one_document_per_row()
+    with torch.no_grad():
+        expected = model(input_ids=batch["input_ids"], attention_mask=attention, labels=labels).loss
+        assert masked_lm_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_non_legacy_deberta_heads_are_known_too() -> None:
+    model = AutoModelForMaskedLM.from_config(
+        AutoConfig.for_model(
+            "deberta-v2",
+            vocab_size=50,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            legacy=False,
+        )
+    ).eval()
+    batch, attention, labels = one_document_per_row()
+    expected = model(input_ids=batch["input_ids"], attention_mask=attention, labels=labels).loss
+    assert masked_lm_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-5)
