@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from gmlm.corpus.readers import BadRecord, Record
+from gmlm.errors import DataFormatError
+
+ABSTRACT = "<Abstract><AbstractText>Plain abstract.</AbstractText></Abstract>"
+
+
+def citation(pmid: str = "1", abstract: str = ABSTRACT, title: str = "A title.", extra: str = "") -> str:
+    return (
+        f'<PubmedArticle><MedlineCitation><PMID Version="1">{pmid}</PMID><Article><Journal><JournalIssue><PubDate>'
+        f"<Year>2020</Year></PubDate></JournalIssue><Title>J Test</Title></Journal><ArticleTitle>{title}</ArticleTitle>"
+        f"{abstract}<Language>eng</Language></Article>{extra}</MedlineCitation></PubmedArticle>"
+    )
+
+
+def article_set(*citations: str, doctype: str = "") -> str:
+    return f'<?xml version="1.0"?>{doctype}<PubmedArticleSet>{"".join(citations)}</PubmedArticleSet>'
+
+
+def test_title_and_abstract_are_the_text(write_file, read_all):
+    (record,) = read_all(write_file("a.xml", article_set(citation("42"))), reader="pubmed_xml")
+    assert record == Record(
+        "PMID 42", "42", "A title.\n\nPlain abstract.", {"journal": "J Test", "year": "2020", "language": "eng"}
+    )
+
+
+def test_labels_of_a_structured_abstract_become_headings(write_file, read_all):
+    abstract = (
+        '<Abstract><AbstractText Label="BACKGROUND">Why.</AbstractText><AbstractText Label="UNLABELLED">What.'
+        "</AbstractText><AbstractText/><CopyrightInformation>Someone's</CopyrightInformation></Abstract>"
+    )
+    (record,) = read_all(write_file("a.xml", article_set(citation(abstract=abstract))), reader="pubmed_xml")
+    assert record.text == "A title.\n\nBACKGROUND\nWhy.\n\nWhat."
+
+
+def test_markup_entities_and_pretty_printing_leave_only_text(write_file, read_all):
+    text = "Of <i>E. coli</i> &lt;5 &#946;\n\t\t<sub>2</sub>-agonists at 10<sup>6</sup>\n  units &amp;<!-- no --> more."
+    abstract = f"<Abstract><AbstractText>{text}</AbstractText></Abstract>"
+    (record,) = read_all(write_file("a.xml", article_set(citation(abstract=abstract))), reader="pubmed_xml")
+    assert record.text.endswith("\n\nOf E. coli <5 β2-agonists at 106 units & more.")
+
+
+def test_mesh_descriptors_are_kept_as_metadata(write_file, read_all):
+    mesh = "".join(
+        f"<MeshHeading><DescriptorName>{name}</DescriptorName><QualifierName>q</QualifierName></MeshHeading>"
+        for name in ("Asthma", "Adult")
+    )
+    path = write_file("a.xml", article_set(citation(extra=f"<MeshHeadingList>{mesh}</MeshHeadingList>")))
+    assert read_all(path, reader="pubmed_xml")[0].meta["mesh"] == "Asthma; Adult"
+
+
+def test_citations_without_abstract_or_pmid_are_rejected_and_the_rest_is_read(write_file, read_all):
+    path = write_file("a.xml.gz", article_set(citation("1", abstract=""), citation(""), citation("3")))
+    first, second, third = read_all(path, reader="pubmed_xml")
+    assert first == BadRecord("PMID 1", "no abstract", fault=False)
+    assert second == BadRecord("article 2", "PMID missing")
+    assert third.id == "3"
+
+
+def test_the_first_pmid_is_the_articles_own_not_one_that_it_comments_on(write_file, read_all):
+    extra = (
+        "<CommentsCorrectionsList><CommentsCorrections><PMID>9</PMID></CommentsCorrections></CommentsCorrectionsList>"
+    )
+    (record,) = read_all(write_file("a.xml", article_set(citation("5", extra=extra))), reader="pubmed_xml")
+    assert record.id == "5"
+
+
+def test_external_entities_are_not_read_and_expansion_bombs_not_expanded(write_file, read_all, tmp_path):
+    (tmp_path / "secret").write_text("SECRET")
+    doctype = (
+        f'<!DOCTYPE PubmedArticleSet [<!ENTITY x SYSTEM "file://{tmp_path}/secret"><!ENTITY a "bomb">'
+        '<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    )
+    abstract = "<Abstract><AbstractText>Before &x;&b; after.</AbstractText></Abstract>"
+    path = write_file("a.xml", article_set(citation(abstract=abstract), doctype=doctype))
+    assert read_all(path, reader="pubmed_xml")[0].text == "A title.\n\nBefore after."
+
+
+def test_malformed_xml_is_named_with_its_line(write_file, read_all):
+    path = write_file("a.xml", article_set(citation()).replace("</Abstract>", "\n</Abstrakt>"))
+    with pytest.raises(DataFormatError, match=r"a\.xml, line 2, column \d+: malformed XML"):
+        read_all(path, reader="pubmed_xml")
+
+
+def test_xml_that_ends_early_is_malformed_after_its_records_were_read(write_file, run_ingest):
+    path = write_file("a.xml", article_set(citation()).removesuffix("</PubmedArticleSet>"))
+    with pytest.raises(DataFormatError, match="malformed XML"):
+        run_ingest(path, reader="pubmed_xml")
+
+
+def test_a_truncated_gzip_file_is_named(write_file, run_ingest):
+    path = write_file("a.xml.gz", article_set(*(citation(str(n)) for n in range(2000))))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataFormatError, match=r"a\.xml\.gz: the gzip file is truncated"):
+        run_ingest(path, reader="pubmed_xml")
+
+
+def test_a_file_named_gz_that_is_not_packed_is_named(write_file, run_ingest):
+    path = write_file("a.xml.gz", "")
+    path.write_text(article_set(citation()))
+    with pytest.raises(DataFormatError, match="not a sound gzip file"):
+        run_ingest(path, reader="pubmed_xml")
+
+
+def test_citations_without_abstract_do_not_count_as_faults_of_the_file(write_file, run_ingest):
+    path = write_file("a.xml", article_set(citation("1"), *(citation(str(n), abstract="") for n in range(2, 12))))
+    manifest, documents = run_ingest(path, reader="pubmed_xml", max_rejected_ratio=0)
+    assert manifest.counters == {"in": 11, "out": 1, "rejected": 10, "rejected: no abstract": 10}
+    assert [document.id for document in documents] == ["1"]
+
+
+def test_memory_is_freed_behind_each_article(write_file):
+    from gmlm.corpus.readers.record import InputFile
+    from gmlm.corpus.readers.xml import stream_elements
+
+    path = write_file("a.xml.gz", article_set(*(citation(str(n)) for n in range(500))))
+    for article in stream_elements(InputFile(path, path.name), ("PubmedArticle",)):
+        assert len(list(article.itersiblings(preceding=True))) <= 1
