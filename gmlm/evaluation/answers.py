@@ -1,13 +1,15 @@
-"""Exact match and F1 of answers as in SQuAD (Rajpurkar et al., 2016, 2018; MLQA for German), articles by choice.
+"""Exact match and F1 of answers, normalised as by the script of SQuAD or of MLQA.
 
-SQuAD's script removes English articles whatever the language; MLQA's script (Lewis et al., 2020) removes those of the
-answer's language. Which ones were removed changes the score, so every score names it.
+SQuAD's script (Rajpurkar et al., 2016, 2018) removes English articles, whatever the language, and ASCII punctuation.
+MLQA's script (Lewis et al., 2020) removes the articles of the language and all Unicode punctuation, such as German
+quotation marks. The choice changes the score, so every score names it.
 """
 
 from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,20 +18,26 @@ _ARTICLES = {
     "german": ("ein", "eine", "einen", "einem", "eines", "einer", "der", "die", "das", "den", "dem", "des"),
     "none": (),
 }
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ASCII_PUNCTUATION = frozenset(string.punctuation)
 
 
 def normalise(answer: str, articles: str) -> list[str]:
-    """The answer's words in lower case, without ASCII punctuation and without articles.
+    """The answer's words in lower case, without punctuation and without articles.
 
     Args:
         answer: Text of an answer.
-        articles: `english`, `german` or `none`.
+        articles: `english` (as SQuAD's script), `german` (as MLQA's), or `none` (as MLQA's without articles).
     """
-    text = answer.lower().translate(_PUNCTUATION)
+    text = "".join(char for char in answer.lower() if not _is_punctuation(char, articles))
     if words := _ARTICLES[articles]:
         text = re.sub(rf"\b({'|'.join(words)})\b", " ", text)
     return text.split()
+
+
+def _is_punctuation(char: str, articles: str) -> bool:
+    if articles == "english":
+        return char in _ASCII_PUNCTUATION
+    return char in _ASCII_PUNCTUATION or unicodedata.category(char).startswith("P")
 
 
 def answer_exact(gold: Sequence[str], predicted: str, articles: str) -> float:

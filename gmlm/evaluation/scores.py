@@ -29,8 +29,12 @@ def metric_of(config: TaskConfig) -> Metric:
     if config.kind == "multi_label":
         choice = "counted" if config.count_documents_without_labels else "left out"
         return Metric("micro F1", f"micro F1 over labels; documents without gold labels are {choice}")
-    removed = {"none": "no articles"}.get(config.article_stripping, f"{config.article_stripping.title()} articles")
-    return Metric("answer F1", f"SQuAD word F1, mean over questions; {removed} removed")
+    removed = {
+        "english": "English articles and ASCII punctuation removed (SQuAD's script)",
+        "german": "German articles and punctuation removed (MLQA's script)",
+        "none": "punctuation removed, articles kept",
+    }
+    return Metric("answer F1", f"mean word F1 over questions; {removed[config.article_stripping]}")
 
 
 def scored_predictions(config: TaskConfig, predictions: Iterable[Prediction]) -> list[Prediction]:

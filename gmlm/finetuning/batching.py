@@ -65,11 +65,15 @@ def _batches(items: Sequence[TrainingItem], indices: Sequence[int], batch_size: 
 
 
 class Padding:
-    """Pads windows to tensors that a model takes."""
+    """Pads windows to tensors that a model takes.
 
-    def __init__(self, tokenizer: Any) -> None:
-        self._pad = tokenizer.pad_token_id or 0
-        self._with_types = "token_type_ids" in tokenizer.model_input_names
+    Args:
+        pad: Input id of padding.
+        typed: Whether the model takes token types.
+    """
+
+    def __init__(self, pad: int, *, typed: bool) -> None:
+        self._pad, self._typed = pad, typed
 
     def tensors(self, windows: Sequence[Window]) -> dict[str, torch.Tensor]:
         """`input_ids`, `attention_mask` and, where the model knows them, `token_type_ids`: (windows, longest)."""
@@ -78,7 +82,7 @@ class Padding:
             "input_ids": padded([window.ids for window in windows], longest, self._pad),
             "attention_mask": padded([[1] * len(window.ids) for window in windows], longest, 0),
         }
-        if self._with_types:
+        if self._typed:
             batch["token_type_ids"] = padded([window.types for window in windows], longest, 0)
         return batch
 

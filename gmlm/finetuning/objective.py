@@ -65,11 +65,13 @@ class Encoder:
         folder: What `AutoModel.from_pretrained` loads.
         tokenizer: Its tokenizer.
         length: Longest input in tokens, special ones included.
+        typed: Whether the model tells a question from its context by token types.
     """
 
     folder: Path
     tokenizer: Any
     length: int
+    typed: bool
 
     def windower(self, config: FinetuneConfig, *, pair: bool = False) -> Windower:
         """Cuts texts for this encoder."""
@@ -78,7 +80,7 @@ class Encoder:
     @property
     def padding(self) -> Padding:
         """Pads windows for this encoder."""
-        return Padding(self.tokenizer)
+        return Padding(self.tokenizer.pad_token_id or 0, typed=self.typed)
 
     def with_head(self, model_class: Any, **settings: Any) -> nn.Module:
         """The encoder in fp32 with a fresh head.
@@ -116,11 +118,12 @@ def load_encoder(folder: Path, name: str) -> Encoder:
     if len(tokenizer) > config.vocab_size:
         what = f"the tokenizer has {len(tokenizer)} tokens, the model embeddings for {config.vocab_size}"
         raise ModelMismatchError(what, where=name, fix="use the tokenizer that the model was trained with")
-    return Encoder(folder, tokenizer, _longest_input(config, tokenizer))
+    typed = "token_type_ids" in tokenizer.model_input_names and getattr(config, "type_vocab_size", 0) > 1
+    return Encoder(folder, tokenizer, _longest_input(config, tokenizer), typed)
 
 
 def _longest_input(config: Any, tokenizer: Any) -> int:
     positions: int = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
     if config.model_type in ("roberta", "xlm-roberta", "camembert"):  # positions are counted from padding_idx + 1
-        positions -= config.pad_token_id + 1
+        positions -= (config.pad_token_id or 0) + 1
     return min(positions, int(tokenizer.model_max_length))
