@@ -133,7 +133,9 @@ def _finding(model: str, found: Sequence[Comparison]) -> str:
     worse = sum(comparison.significant and comparison.difference < 0 for comparison in found)
     tasks = "1 task" if len(found) == 1 else f"{len(found)} tasks"
     below = f", and significantly below it on {worse}" if worse else ""
-    return f"{model} scores above {found[0].baseline} on {above} of {tasks}, significantly on {better}{below}."
+    return (
+        f"{model} scores above {found[0].baseline} on {above} of {tasks}, significantly on {better or 'none'}{below}."
+    )
 
 
 def _ordered(*groups: Sequence[str] | Mapping[str, Any]) -> list[str]:

@@ -18,7 +18,8 @@ from gmlm.report.pretraining import Point, Pretraining
 from gmlm.report.svg import COLOURS, figure, to_svg
 from gmlm.report.translation import Translation
 
-WIDTH = 264
+WIDTH = 272
+"""Width of a plot in points; the page shows it at about this size in pixels."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,12 @@ def draw(content: Content) -> Plots:
     """Draw every plot that the content has figures for."""
     names = (f"p{number}" for number in count())
     tasks = content.headline.tasks if content.headline else ()
+    limits = _difference_limits(tasks)
     return Plots(
         scores=tuple(_scores(task, next(names)) for task in tasks if any(row.seeds for row in task.scores)),
-        differences=tuple(_differences(task, next(names)) for task in tasks if any(r.comparison for r in task.scores)),
+        differences=tuple(
+            _differences(task, limits, next(names)) for task in tasks if any(r.comparison for r in task.scores)
+        ),
         losses=tuple(
             _losses(model, next(names)) for model in content.pretraining if any(p.curve for p in model.phases)
         ),
@@ -61,7 +65,7 @@ def draw(content: Content) -> Plots:
 def _scores(task: TaskScores, name: str) -> Plot:
     """Every seed as a dot, the mean with its interval as a bar."""
     rows = list(reversed(task.scores))
-    with figure(WIDTH, 46 + 30 * len(rows)) as (made, axes):
+    with figure(WIDTH, 52 + 30 * len(rows)) as (made, axes):
         for y, row in enumerate(rows):
             colour = COLOURS["muted"] if row.is_baseline else COLOURS["first"]
             if row.mean is None:
@@ -81,10 +85,18 @@ def _scores(task: TaskScores, name: str) -> Plot:
     return Plot(Markup(svg), task.task, f"{task.metric} on {task.task}: {'; '.join(words)}.")
 
 
-def _differences(task: TaskScores, name: str) -> Plot:
+def _difference_limits(tasks: Sequence[TaskScores]) -> tuple[float, float]:
+    """One scale for the differences of all tasks, so that they can be compared by eye."""
+    found = [row.comparison for task in tasks for row in task.scores if row.comparison]
+    low, high = min((c.low for c in found), default=0.0), max((c.high for c in found), default=0.0)
+    margin = 0.06 * (max(high, 0.0) - min(low, 0.0)) or 0.01
+    return 100 * (min(low, 0.0) - margin), 100 * (max(high, 0.0) + margin)
+
+
+def _differences(task: TaskScores, limits: tuple[float, float], name: str) -> Plot:
     """Forest plot of the differences to the baseline."""
     rows = [(row.model, row.comparison) for row in reversed(task.scores) if row.comparison is not None]
-    with figure(WIDTH, 46 + 30 * len(rows)) as (made, axes):
+    with figure(WIDTH, 52 + 30 * len(rows)) as (made, axes):
         axes.axvline(0, color=COLOURS["muted"], linewidth=1)
         for y, (_, found) in enumerate(rows):
             colour = COLOURS["first"] if found.significant else COLOURS["muted"]
@@ -92,6 +104,7 @@ def _differences(task: TaskScores, name: str) -> Plot:
             face = colour if found.significant else "none"
             axes.plot([100 * found.difference], [y], "s", color=colour, markerfacecolor=face, markersize=6)
         _model_axis(axes, [model for model, _ in rows])
+        axes.set_xlim(*limits)
         axes.set_xlabel("points above the baseline")
         svg = to_svg(made, name)
     words = (
@@ -110,7 +123,7 @@ def _model_axis(axes: Any, models: Sequence[str]) -> None:
 
 def _losses(model: Pretraining, name: str) -> Plot:
     """Loss over the steps of all phases; held-out loss as squares."""
-    with figure(WIDTH, 170) as (made, axes):
+    with figure(WIDTH, 185) as (made, axes):
         start = 0
         for number, phase in enumerate(model.phases):
             labels = ("training", "held out") if number == 0 else (None, None)
@@ -123,7 +136,7 @@ def _losses(model: Pretraining, name: str) -> Plot:
                 axes.axvline(start, color=COLOURS["muted"], linewidth=0.8, linestyle=":")
             start += phase.steps
         axes.set_xlabel("step")
-        axes.set_ylabel("loss (nats per masked token)")
+        axes.set_ylabel("loss in nats")
         axes.legend(loc="upper right")
         svg = to_svg(made, name)
     words = (
@@ -164,9 +177,9 @@ def _bars(
 ) -> Plot:
     """Counts by bin, drawn at equal widths; `limits` are marked, which takes bins of equal width that start at 0."""
     edges, shares = histogram.edges, [n / histogram.values for n in histogram.counts]
-    with figure(WIDTH, 150) as (made, axes):
+    with figure(WIDTH, 165) as (made, axes):
         axes.bar([i + 0.5 for i in range(len(shares))], [100 * s for s in shares], width=0.92, color=COLOURS["first"])
-        step = max(1, len(edges) // 6)
+        step = max(1, len(edges) // 5)
         axes.set_xticks(range(0, len(edges), step), [edge_text(edge) for edge in edges[::step]])
         for limit in limits:
             axes.axvline(limit / edges[1], color=COLOURS["second"], linewidth=1.2, linestyle="--")

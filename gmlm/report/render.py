@@ -14,7 +14,7 @@ from gmlm.report import numbers
 from gmlm.report.content import Content
 from gmlm.report.plots import Plots
 
-_MARKDOWN_SYNTAX = re.compile(r"([\\`*_\[\]|~])")
+_MARKDOWN_SYNTAX = re.compile(r"([\\`*_\[\]|~$])")
 _INTERVAL = re.compile(r"\[[+−]?[\d.]+, [+−]?[\d.]+\]")
 _FILTERS = (
     "score",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,7 +255,23 @@ def new_study(tmp_path: Path) -> Callable[[str], SampleStudy]:
     return lambda name: SampleStudy(tmp_path / name)
 
 
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory: pytest.TempPathFactory) -> SampleStudy:
+    """A complete study; it is shared, so a test that changes it takes the copy `study`."""
+    return complete(SampleStudy(tmp_path_factory.mktemp("finished")))
+
+
+@pytest.fixture(scope="session")
+def pages(finished_study: SampleStudy) -> dict[str, str]:
+    """The report of the complete study: text by file name."""
+    report = finished_study.report()
+    return {entry.path: finished_study.read(report, entry.path) for entry in report.files}
+
+
 @pytest.fixture
-def study(new_study: Callable[[str], SampleStudy]) -> SampleStudy:
-    """A complete study."""
-    return complete(new_study("sample"))
+def study(finished_study: SampleStudy, tmp_path: Path) -> SampleStudy:
+    """A copy of the complete study, free to be changed."""
+    folder = tmp_path / "sample"
+    shutil.copytree(finished_study.folder, folder, ignore=shutil.ignore_patterns("report"))
+    nodes = {node: made for node, made in finished_study.nodes.items() if not node.startswith("report/")}
+    return SampleStudy(folder, nodes=nodes)
