@@ -78,7 +78,8 @@ def lexicon() -> dict[str, tuple[Term, ...]]:
     for row in _rows("labs"):
         range_ = (row["unit"], row["low"], row["high"], row["decimals"])
         terms.append(_term("lab", row["chapters"], row["en"], row["de"], row["gender"], *range_))
-    terms += _compounds(anatomy)
+    names = {name for term in terms for name in (term.en, term.de)}
+    terms += [term for term in _compounds(anatomy) if not names & {term.en, term.de}]
     return {kind: tuple(term for term in terms if term.kind == kind) for kind in LABELS}
 
 
