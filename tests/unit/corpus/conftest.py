@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,6 @@ from gmlm.corpus.ingest import ingest
 from gmlm.corpus.readers import READERS, BadRecord, InputFile, Record
 from gmlm.manifest import FileEntry, Manifest
 from gmlm.shards import Document, read_documents, write_documents
-
-GERMAN = (
-    "Der Patient wurde wegen akuter Atemnot und zunehmender Schwellung beider Beine stationär aufgenommen. "
-    "In der Echokardiographie zeigte sich eine hochgradig eingeschränkte linksventrikuläre Funktion; unter der "
-    "Behandlung mit Diuretika besserten sich die Beschwerden rasch."
-)
-ENGLISH = (
-    "The patient was admitted to the hospital with acute shortness of breath and increasing swelling of both legs. "
-    "Echocardiography showed a severely reduced left ventricular function; symptoms improved quickly after the "
-    "treatment with diuretics had been started."
-)
 
 
 @pytest.fixture
@@ -70,7 +60,8 @@ def make_documents(make_run: Callable[..., Any]) -> Callable[..., Manifest]:
     """Publish texts as an ingested source: make_documents("notes", ["text", ...])."""
 
     def make(name: str, texts: Iterable[str]) -> Manifest:
-        run = make_run("ingest", name)
+        texts = list(texts)
+        run = make_run("ingest", name, fingerprint=sha256(repr(texts).encode()).hexdigest())
         documents = [Document(f"d{number}", name, "de", text) for number, text in enumerate(texts)]
         entries = write_documents(run, iter(documents))
         config = SourceConfig(reader="text", path=name)
