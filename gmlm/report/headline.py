@@ -9,6 +9,7 @@ from typing import Any
 from gmlm.report.significance import holm
 
 DEFAULT_CONFIDENCE = 0.95
+OTHER_SCORES = ("precision", "recall", "exact_match", "macro_f1")
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Score:
     std: float | None = None
     low: float | None = None
     high: float | None = None
-    precision: float | None = None
-    recall: float | None = None
+    others: dict[str, float] = field(default_factory=dict)
+    """Means of the other scores, such as precision and recall."""
     seeds: dict[str, float] = field(default_factory=dict)
     missing_seeds: tuple[str, ...] = ()
     comparison: Comparison | None = None
@@ -55,6 +56,11 @@ class TaskScores:
     convention: str
     test_documents: int | None
     scores: tuple[Score, ...]
+
+    @property
+    def others(self) -> list[str]:
+        """Names of the scores beside the metric."""
+        return [name for name in OTHER_SCORES if any(name in score.others for score in self.scores)]
 
 
 @dataclass(frozen=True)
@@ -188,12 +194,13 @@ def _score(
 ) -> Score:
     found: Mapping[str, Any] = result.get("models", {}).get(model) or {}
     seeds = {str(seed): float(value) for seed, value in found.get("seeds", {}).items() if value is not None}
-    figures = {name: found.get(name) for name in ("mean", "std", "low", "high", "precision", "recall")}
+    figures = {name: found.get(name) for name in ("mean", "std", "low", "high")}
     return Score(
         task=task,
         model=model,
         is_baseline=model == baseline,
         **figures,
+        others={name: float(found[name]) for name in OTHER_SCORES if found.get(name) is not None},
         seeds=seeds,
         missing_seeds=tuple(seed for seed in planned if seed not in seeds),
         comparison=comparison,

@@ -27,6 +27,7 @@ class Phase:
     steps: int
     curve: tuple[Point, ...]
     holdout: tuple[Point, ...]
+    holdout_loss_before: float | None
     holdout_loss: float | None
     holdout_perplexity: float | None
 
@@ -53,12 +54,14 @@ def read_pretraining(store: Store, name: str, manifest: Manifest) -> Pretraining
 
 def _phase(phase: Mapping[str, Any]) -> Phase:
     holdout = phase.get("holdout") or ()
+    first: Mapping[str, Any] = holdout[0] if holdout else {}
     last: Mapping[str, Any] = holdout[-1] if holdout else {}
     return Phase(
         corpus=str(phase.get("corpus", "")),
         steps=int(phase.get("steps", 0)),
         curve=_points(phase.get("curve") or ()),
         holdout=_points(holdout),
+        holdout_loss_before=first.get("loss") if first.get("step") == 0 else None,
         holdout_loss=last.get("loss"),
         holdout_perplexity=last.get("perplexity"),
     )

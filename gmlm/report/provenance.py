@@ -22,6 +22,8 @@ STAGE_ORDER = (
     "evaluate",
 )
 """The stages in the order in which a study runs them."""
+REASONS = ("rejected: ", "dropped: ", "left out: ", "test texts that are also in train")
+"""Beginnings of the counters that explain an account or warn of it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def account_of(node: str, manifest: Manifest) -> Account | None:
         return None
     taken, out = counters["in"], counters["out"]
     rejected, dropped = counters.get("rejected", 0), counters.get("dropped", 0)
-    reasons = {name: n for name, n in sorted(counters.items()) if name.startswith(("rejected: ", "dropped: ")) and n}
+    reasons = {name: n for name, n in sorted(counters.items()) if name.startswith(REASONS) and n}
     return Account(node, taken, out, rejected, dropped, taken == out + rejected + dropped, reasons)
 
 

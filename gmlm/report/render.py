@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from gmlm.report import numbers
 from gmlm.report.content import Content
+from gmlm.report.histogram import SHARDS_READ
 from gmlm.report.plots import Plots
 
 _MARKDOWN_SYNTAX = re.compile(r"([\\`*_\[\]|~$])")
@@ -37,7 +38,7 @@ def render_json(content: Content) -> str:
 
 def render_html(content: Content, plots: Plots) -> str:
     """One page without anything from elsewhere: style and plots are inline and there is no script."""
-    return _environment().get_template("report.html.j2").render(content=content, plots=plots)
+    return _environment().get_template("report.html.j2").render(content=content, plots=plots, shards_read=SHARDS_READ)
 
 
 def render_markdown(content: Content) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from gmlm.manifest import Manifest
 from gmlm.report.files import read_json
-from gmlm.report.histogram import Histogram, evenly_spread, length_ratios
-from gmlm.shards import read_shard, shard_entries
+from gmlm.report.histogram import Histogram, length_ratios
 from gmlm.storage import Store
+
+FLAGGED = "flagged: "
+"""Prefix of the counters of flagged segments."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +27,23 @@ class TranslatorScore:
 
 @dataclass(frozen=True)
 class Translation:
-    """One translated source. Segments are counted on the shards that `ratios` was measured on."""
+    """One translated source. A translated segment may carry several flags; others are copied as they are."""
 
     name: str
     documents: int | None
     rejected: int | None
     segments: int
-    segments_read: int
+    translated: int
     flagged: int
     flags: dict[str, int]
     ratios: Histogram | None
     min_length_ratio: float | None
     max_length_ratio: float | None
+
+    @property
+    def flagged_ratio(self) -> float | None:
+        """Share of the translated segments that carry a flag."""
+        return self.flagged / self.translated if self.translated else None
 
 
 def read_translator_score(store: Store, name: str, manifest: Manifest) -> TranslatorScore:
@@ -56,36 +59,18 @@ def read_translator_score(store: Store, name: str, manifest: Manifest) -> Transl
 
 
 def read_translation(store: Store, name: str, manifest: Manifest) -> Translation:
-    """One translate node: its counters and what its alignment shows in the aggregate."""
-    entries = shard_entries(manifest, "alignment")
-    flags, flagged, read = _count_flags(store, manifest)
+    """One translate node: its counters, and the length ratios of its alignment in the aggregate."""
+    counters = manifest.counters
     limits: Any = manifest.config.get("translation") or {}
     return Translation(
         name=name,
-        documents=manifest.counters.get("out"),
-        rejected=manifest.counters.get("rejected"),
-        segments=sum(entry.rows or 0 for entry in entries),
-        segments_read=read,
-        flagged=flagged,
-        flags=dict(sorted(flags.items())),
+        documents=counters.get("out"),
+        rejected=counters.get("rejected"),
+        segments=counters.get("segments", 0),
+        translated=counters.get("translated", 0),
+        flagged=counters.get("flagged", 0),
+        flags={key.removeprefix(FLAGGED): n for key, n in sorted(counters.items()) if key.startswith(FLAGGED)},
         ratios=length_ratios(store, manifest),
         min_length_ratio=limits.get("min_length_ratio"),
         max_length_ratio=limits.get("max_length_ratio"),
     )
-
-
-def _count_flags(store: Store, manifest: Manifest) -> tuple[Counter[str], int, int]:
-    """Segments by flag, segments with any flag, and segments looked at."""
-    flags: Counter[str] = Counter()
-    flagged = read = 0
-    for entry in evenly_spread(shard_entries(manifest, "alignment")):
-        column = read_shard(store, manifest, entry)["flags"]
-        read += len(column)
-        flagged += pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0
-        flags.update(_flag_counts(column))
-    return flags, flagged, read
-
-
-def _flag_counts(column: pa.ChunkedArray) -> dict[str, int]:
-    counted = pc.value_counts(pc.list_flatten(column))
-    return {pair["values"]: pair["counts"] for pair in counted.to_pylist()}

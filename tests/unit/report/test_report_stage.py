@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import pyarrow as pa
@@ -199,7 +200,7 @@ def test_counts_of_corpora_and_translation(pages):
         "holdout_tokens": 88 * 6,
     }
     translation = content["translations"][0]
-    assert translation["segments"] == translation["segments_read"] == 4000
+    assert (translation["segments"], translation["translated"]) == (4050, 4000)
     too_long = len(range(0, 4000, 97))
     both = sum(i % 97 != 0 for i in range(0, 4000, 61))
     assert translation["flags"] == {"repetition": both, "too long": too_long, "too short": both}
@@ -216,6 +217,27 @@ def test_histograms_count_every_value(pages):
     assert sum(ratios["counts"]) == ratios["values"] == 4000
     assert len(ratios["counts"]) == len(RATIO_EDGES)
     assert ratios["quantiles"]["50"] == pytest.approx(1.0, abs=0.05)
+
+
+def test_other_scores_are_shown_where_a_task_has_them(finished_study, pages):
+    page = html.fromstring(pages["report.html"])
+    findings, _, questions = page.xpath("//section[@id='seeds']//table")
+    assert [text_of(cell) for cell in findings.xpath("thead//th")][-2:] == ["Precision", "Recall"]
+    assert [text_of(cell) for cell in questions.xpath("thead//th")][-1] == "Exact match"
+    assert [text_of(cell) for cell in questions.xpath("tbody/tr[last()]/*")] == [
+        "continued",
+        "58.2",
+        "59.2",
+        "60.2",
+        "1.0",
+        "44.0",
+    ]
+
+
+def test_losses_before_and_after_each_phase(pages):
+    rows = {(row[0], row[2]): row for row in markdown_rows(pages["report.md"], "model | starts from")}
+    first, last = 2.1 + 5 * math.exp(-10 / 150) + 0.1, 2.1 + 5 * math.exp(-400 / 150) + 0.1
+    assert rows["base", "general"][6:] == [f"{first:.3f}", f"{last:.3f}", f"{math.exp(last):.1f}"]
 
 
 def test_drops_and_balance_are_shown(pages):
