@@ -94,9 +94,9 @@ class DeepSpeedEngine:
         with torch.no_grad():
             for target, trained in zip(model.parameters(), self.model.parameters(), strict=True):
                 with deepspeed.zero.GatheredParameters([trained]):
-                    target.copy_(trained)
-            for target, trained in zip(model.buffers(), self.model.buffers(), strict=True):
-                target.copy_(trained)
+                    target.data.copy_(trained)
+            for buffer, used in zip(model.buffers(), self.model.buffers(), strict=True):
+                buffer.copy_(used)
         model.to(self._world.device)
         self._engine.destroy()
 
@@ -116,7 +116,8 @@ def _prepare(world: World) -> None:
         vars(deepspeed.ops).setdefault("__compatible_ops__", {})[ShareMemCommBuilder.NAME] = False
     if not dist.is_initialized():
         backend = "nccl" if world.device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+        store = dist.HashStore()  # type: ignore[attr-defined]
+        dist.init_process_group(backend, store=store, rank=0, world_size=1)
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed asks for it even where there is one process.
     deepspeed.init_distributed(dist.get_backend(), auto_mpi_discovery=False, verbose=False)
 
