@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig, MarianConfig, MarianMTModel, MarianTokenizer
 
 from gmlm.config import TranslatorTraining
+from gmlm.errors import EmptyCorpusError
 from gmlm.training import Batch, LossFunction, TrainingResult, train
 from gmlm.translation.joint_vocabulary import train_vocabulary, write_tokenizer
 from gmlm.translation.length_batches import IGNORED, LengthBatches, TokenPair
@@ -43,12 +44,18 @@ class TrainedTranslator:
 def train_marian(
     pairs: Sequence[Pair], config: TranslatorTraining, *, scratch: Path, seed: int, fingerprint: str
 ) -> TrainedTranslator:
-    """Train on all pairs that fit, resuming from `scratch`; the model folder lies in `scratch` too."""
+    """Train on all pairs that fit, resuming from `scratch`; the model folder lies in `scratch` too.
+
+    Raises:
+        EmptyCorpusError: No pair fits.
+    """
     vocabulary, folder = scratch / "vocabulary", scratch / "model"
     train_vocabulary(pairs, config.vocab_size, vocabulary)
     tokenizer = write_tokenizer(vocabulary, folder, config.max_length)
     encoded = _encode(pairs, tokenizer, config.max_length)
-    longest = max((max(map(len, pair)) for pair in encoded), default=1)
+    if not encoded:
+        raise EmptyCorpusError("every pair exceeds 'max_length'", where=config.parallel, fix="raise it, or split pairs")
+    longest = max(max(map(len, pair)) for pair in encoded)
     tokenizer = write_tokenizer(vocabulary, folder, longest)
     model = _initialise(config, tokenizer, longest, seed)
     batches = LengthBatches(encoded, config.batch_tokens, pad=tokenizer.pad_token_id, seed=seed)

@@ -130,7 +130,7 @@ class _DocumentsShown:
 
     def advance(self, segments: int) -> None:
         self._done += segments
-        self._show(self._documents * self._done // self._segments)
+        self._show(self._documents * self._done // max(self._segments, 1))
 
     def finish(self) -> None:
         self._show(self._documents)

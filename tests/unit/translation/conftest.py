@@ -27,13 +27,13 @@ PAIRS = [
 TINY = TranslatorTraining(
     parallel="pairs.jsonl",
     vocab_size=110,
-    hidden_size=32,
+    hidden_size=64,
     layers=1,
     heads=2,
     feed_forward_size=64,
-    steps=60,
+    steps=100,
     batch_tokens=512,
-    optimisation=OptimisationConfig(learning_rate=1e-2, warmup_ratio=0.1, label_smoothing=0.1),
+    optimisation=OptimisationConfig(learning_rate=5e-3, warmup_ratio=0.1),
 )
 
 

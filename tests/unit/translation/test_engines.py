@@ -1,0 +1,114 @@
+import shutil
+
+import pytest
+import torch
+from transformers import FSMTConfig, FSMTForConditionalGeneration
+
+import gmlm.translation.engines.conversion as conversion
+from gmlm.config import DecodingConfig
+from gmlm.errors import ModelMismatchError
+from gmlm.translation.engines import TranslationModel, open_engine
+
+SENTENCES = [
+    "The patient has fever for 3 days.",
+    "The woman denies pain.",
+    "The child reports nausea for 2 days.",
+    "Fever.",
+]
+
+
+def engine(model, name, **settings):
+    return open_engine(model, DecodingConfig(engine=name, compute_type="float32", device="cpu", **settings))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_ctranslate2_in_float32_gives_the_outputs_of_transformers(tiny_model, beam_size):
+    outputs = engine(tiny_model, "ctranslate2", beam_size=beam_size).translate(SENTENCES)
+    assert outputs == engine(tiny_model, "transformers", beam_size=beam_size).translate(SENTENCES)
+    assert all(outputs)
+
+
+@pytest.mark.parametrize("name", ["ctranslate2", "transformers"])
+def test_an_output_does_not_depend_on_its_batch(tiny_model, name):
+    loaded = engine(tiny_model, name)
+    assert loaded.translate(SENTENCES) == [loaded.translate([sentence])[0] for sentence in SENTENCES]
+
+
+def test_a_trained_pair_is_translated(tiny_model):
+    assert engine(tiny_model, "ctranslate2").translate(["The woman has pain for 3 days."])[0].startswith("Die Frau")
+
+
+@pytest.mark.parametrize("name", ["ctranslate2", "transformers"])
+def test_a_segment_over_the_limit_is_refused_rather_than_cut(tiny_model, name):
+    loaded = engine(tiny_model, name)
+    text = "pain " * 100
+    assert loaded.lengths([text])[0] > loaded.source_limit
+    with pytest.raises(ModelMismatchError, match="exceeds"):
+        loaded.translate([text])
+
+
+def test_the_limit_is_the_least_of_configuration_and_model(tiny_model):
+    assert engine(tiny_model, "transformers", max_length=5).source_limit == 5
+    assert engine(tiny_model, "transformers").source_limit < 256
+
+
+def test_an_empty_batch_of_lengths(tiny_model):
+    assert engine(tiny_model, "transformers").lengths([]) == []
+
+
+def test_a_model_is_converted_once(tiny_folder, monkeypatch):
+    model = TranslationModel(tiny_folder, "converted-once")
+    first = conversion.converted(model)
+    monkeypatch.setattr(conversion, "TransformersConverter", None)
+    assert conversion.converted(model) == first
+    assert conversion.converted(TranslationModel(tiny_folder / "elsewhere", "converted-once")) == first
+
+
+def test_an_interrupted_conversion_leaves_nothing(tiny_folder, monkeypatch):
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(conversion, "TransformersConverter", interrupted)
+    before = sorted(conversion.cache_folder().glob("*"))
+    with pytest.raises(KeyboardInterrupt):
+        conversion.converted(TranslationModel(tiny_folder, "interrupted"))
+    assert sorted(conversion.cache_folder().glob("*")) == before
+
+
+def test_two_processes_that_convert_at_once_agree(tiny_folder, monkeypatch):
+    model = TranslationModel(tiny_folder, "raced")
+    convert = conversion._convert
+
+    def overtaken(folder, output):
+        convert(folder, output)
+        shutil.copytree(output, conversion.cache_folder() / f"raced-{conversion.ctranslate2.__version__}")
+
+    monkeypatch.setattr(conversion, "_convert", overtaken)
+    assert (conversion.converted(model) / "model.bin").exists()
+
+
+def test_an_architecture_unknown_to_ctranslate2_names_the_cure(tmp_path):
+    sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
+    heads = {"encoder_attention_heads": 1, "decoder_attention_heads": 1}
+    config = FSMTConfig(langs=["en", "de"], src_vocab_size=12, tgt_vocab_size=12, **sizes, **heads)
+    FSMTForConditionalGeneration(config).save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match=r"fsmt: .*\n.*engine: transformers"):
+        conversion.converted(TranslationModel(tmp_path, "fsmt"))
+
+
+def test_a_folder_without_weights_is_no_model(tmp_path, tiny_folder):
+    for file in tiny_folder.iterdir():
+        if file.suffix != ".safetensors" and file.is_file():
+            shutil.copy(file, tmp_path)
+    with pytest.raises(ModelMismatchError, match="safetensors"):
+        engine(TranslationModel(tmp_path, "x"), "transformers")
+
+
+def test_the_thread_count_is_torchs(tiny_model, monkeypatch):
+    made = {}
+    monkeypatch.setattr(
+        "gmlm.translation.engines.ctranslate2.ctranslate2.Translator",
+        lambda folder, **options: made.update(options),
+    )
+    engine(tiny_model, "ctranslate2")
+    assert made["intra_threads"] == torch.get_num_threads()
