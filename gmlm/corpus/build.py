@@ -56,10 +56,10 @@ def build_corpus(config: RecipeConfig, run: StageRun) -> Manifest:
     counts = {name: _take_source(name, config, run, filters, parts) for name in config.sources}
     for writer in parts.values():
         writer.flush()
-    drops = _drops_json(counts, filters, contamination)
-    entries = [entry for writer in parts.values() for entry in writer.entries]
+    drops = _write_json(run, _drops_json(counts, filters, contamination))
     _check_not_empty(counts, run)
-    return run.publish("documents", config, [*entries, _write_json(run, drops)], counters=_totals(counts))
+    entries = [entry for writer in parts.values() for entry in writer.entries]
+    return run.publish("documents", config, [*entries, drops], counters=_totals(counts))
 
 
 def _take_source(

@@ -52,6 +52,7 @@ class _Reading:
         self._config, self._name, self._study_folder = config, run.name, run.study_folder
         self._seen = set[bytes]()
         self._faults = 0
+        self._supersedes = config.reader == "pubmed_xml"
         self.quarantine = Quarantine(run)
         self.out = 0
         self.characters = 0
@@ -88,7 +89,7 @@ class _Reading:
         if not text:
             return BadRecord(record.position, "empty text")
         if digest in self._seen:
-            return BadRecord(record.position, "id occurred before", text)
+            return BadRecord(record.position, "id occurred before", text, fault=not self._supersedes)
         self._seen.add(digest)
         return Document(identity, self._name, self._config.language, text, record.meta)
 
@@ -133,4 +134,9 @@ def _files(config: SourceConfig, study_folder: Path) -> list[tuple[Path, str]]:
         folder = input_path(config, study_folder)
         return [(folder, folder.name)]
     root = input_root(config, study_folder)
-    return [(path, path.relative_to(root).as_posix()) for path in input_files(config, study_folder)]
+    paths = input_files(config, study_folder)
+    if config.reader == "pubmed_xml":
+        # PubMed numbers its daily update files on from the yearly baseline: read last to first, the newest version of
+        # a citation is the one that is kept.
+        paths.reverse()
+    return [(path, path.relative_to(root).as_posix()) for path in paths]

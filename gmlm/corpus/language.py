@@ -7,6 +7,8 @@ from typing import Any
 
 SURE_FROM = 200
 """Characters from which the language is identified; shorter texts, such as lists of drugs, are too often misjudged."""
+JUDGED_BY = 2000
+"""Characters from the start of a text that are looked at; identification would else take longer than all the rest."""
 
 
 def is_in_language(text: str, language: str) -> bool:
@@ -19,7 +21,7 @@ def is_in_language(text: str, language: str) -> bool:
 
 def identified_language(text: str) -> str:
     """`en` or `de`, whichever is likelier."""
-    return str(_identifier().classify(text)[0])
+    return str(_identifier().classify(text[:JUDGED_BY])[0])
 
 
 @cache

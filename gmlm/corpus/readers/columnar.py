@@ -27,7 +27,9 @@ def read_parquet(file: InputFile, source: SourceConfig) -> Iterator[Record | Bad
                 for row in batch.to_pylist():
                     number += 1
                     yield record_of(row, source, f"row {number}")
-    except (pa.ArrowInvalid, OSError):
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError):
         raise file.fault("not a sound Parquet file", "fetch or write it again") from None
 
 

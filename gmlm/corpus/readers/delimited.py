@@ -63,8 +63,7 @@ def _rows(
 ) -> Iterator[_Row | BadRecord]:
     with file.open_text(source.encoding) as stream:
         reader = csv.reader(stream, delimiter=source.delimiter, strict=True)
-        header = [name.strip().lower() if fold_case else name.strip() for name in next(reader, [])]
-        _check_header(file, header, required or ["text"])
+        header = _header(file, reader, required or ["text"], fold_case=fold_case)
         while True:
             position = f"line {reader.line_num + 1}"
             try:
@@ -83,8 +82,14 @@ def _rows(
                 yield BadRecord(position, "wrong number of columns", source.delimiter.join(row))
 
 
-def _check_header(file: InputFile, header: list[str], required: list[str]) -> None:
+def _header(file: InputFile, reader: Iterator[list[str]], required: list[str], *, fold_case: bool) -> list[str]:
+    """The names of the columns; none where the file is empty."""
+    try:
+        header = [name.strip().lower() if fold_case else name.strip() for name in next(reader, [])]
+    except csv.Error:
+        raise file.fault("not a CSV file", "check 'reader' and 'delimiter'", "line 1") from None
     missing = [name for name in required if name not in header]
     if missing and header:
         fix = f"its columns are {', '.join(header)[:300]}; correct the source's fields or its 'delimiter'"
         raise file.fault(f"column {missing[0]!r} is missing", fix, "line 1")
+    return header

@@ -35,6 +35,13 @@ def values_at(value: Any, dotted_key: str) -> Iterator[str]:
 
 def record_of(values: Any, source: SourceConfig, position: str) -> Record | BadRecord:
     """The record made of the configured fields; several texts are joined by a blank line."""
+    try:
+        return _record_of(values, source, position)
+    except RecursionError:
+        return BadRecord(position, "nested too deeply")
+
+
+def _record_of(values: Any, source: SourceConfig, position: str) -> Record | BadRecord:
     texts = [list(values_at(values, field)) for field in source.text_fields]
     if not any(texts):
         return BadRecord(position, "text field missing", _as_json(values))

@@ -35,7 +35,7 @@ def _lines(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
                 continue
             try:
                 value = json.loads(line)
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 yield position, BadRecord(position, "not valid JSON", line)
             else:
                 yield position, value if isinstance(value, dict) else BadRecord(position, "not a JSON object", line)
@@ -43,12 +43,13 @@ def _lines(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
 
 def _whole_file(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
     with file.open_text(source.encoding) as stream:
-        try:
-            value = json.load(stream)
-        except (json.JSONDecodeError, RecursionError) as error:
-            position = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else None
-            fix = "repair the file; if it holds one JSON object a line, let its name end in .jsonl"
-            raise file.fault("not valid JSON", fix, position) from None
+        text = stream.read()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        position = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else None
+        fix = "repair the file; if it holds one JSON object a line, let its name end in .jsonl"
+        raise file.fault("not valid JSON", fix, position) from None
     for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
         yield f"item {number}", item
 

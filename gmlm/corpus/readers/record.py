@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from gmlm.config.corpora import SourceConfig
-from gmlm.errors import DataFormatError
+from gmlm.errors import ConfigError, DataFormatError
 
 BLOCK = 1 << 20
 """Bytes read at once."""
@@ -67,8 +67,16 @@ class InputFile:
         return cast(IO[bytes], gzip.GzipFile(fileobj=counted)) if self.name.endswith(".gz") else counted
 
     def open_text(self, encoding: str) -> IO[str]:
-        """The file's text with its line ends as they are; a byte order mark is left out."""
-        name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        """The file's text with its line ends as they are; a byte order mark is left out.
+
+        Raises:
+            ConfigError: There is no such encoding.
+        """
+        try:
+            name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        except LookupError:
+            fix = "give a name that Python knows, such as utf-8, latin-1 or cp1252"
+            raise ConfigError(f"unknown encoding {encoding!r}", where=str(self.path), fix=fix) from None
         return io.TextIOWrapper(cast(Any, self.open_binary()), encoding=name, newline="")
 
     def fault(self, what: str, fix: str, position: str | None = None) -> DataFormatError:

@@ -71,6 +71,11 @@ def test_a_wrong_encoding_is_named_with_its_line(write_file, run_ingest):
     assert run_ingest(path, name="latin", reader="csv", encoding="latin-1")[1][1].text == "Größe"
 
 
+def test_a_file_that_is_no_csv_is_named(write_file, run_ingest):
+    with pytest.raises(DataFormatError, match="line 1: not a CSV file"):
+        run_ingest(write_file("a.csv", '"te"xt,id\nx,1\n'), reader="csv")
+
+
 def test_a_byte_order_mark_is_not_part_of_the_first_column(write_file, read_all):
     assert read_all(write_file("a.csv", "\ufefftext\nabc\n"), reader="csv")[0].text == "abc"
 

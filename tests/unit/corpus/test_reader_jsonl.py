@@ -6,7 +6,7 @@ import pytest
 
 from gmlm.corpus.readers import BadRecord, Record
 from gmlm.corpus.readers.fields import values_at
-from gmlm.errors import DataFormatError
+from gmlm.errors import ConfigError, DataFormatError
 
 SQUAD = {
     "data": [{"paragraphs": [{"context": "A.", "qas": []}, {"context": "B."}]}, {"paragraphs": [{"context": "C."}]}]
@@ -71,3 +71,16 @@ def test_a_json_list_holds_one_record_an_item(write_file, read_all):
 def test_an_unsound_json_file_is_named_with_its_line(write_file, read_all):
     with pytest.raises(DataFormatError, match=r"a\.json, line 2: not valid JSON"):
         read_all(write_file("a.json", '{"text": "a"}\n{"text": "b"}'), reader="jsonl")
+
+
+@pytest.mark.parametrize("value", ["[" * 900 + "]" * 900, "1" * 5000])
+def test_values_that_python_cannot_hold_are_rejected_not_raised(write_file, run_ingest, value):
+    path = write_file("a.jsonl", f'{{"text": {value}}}\n{{"text": "fine"}}\n')
+    manifest, documents = run_ingest(path, reader="jsonl", max_rejected_ratio=0.5)
+    assert manifest.counters["rejected"] == 1
+    assert [document.text for document in documents] == ["fine"]
+
+
+def test_an_unknown_encoding_is_named(write_file, run_ingest):
+    with pytest.raises(ConfigError, match="unknown encoding 'utf8mb4'"):
+        run_ingest(write_file("a.jsonl", "{}"), reader="jsonl", encoding="utf8mb4")

@@ -119,3 +119,11 @@ def test_memory_is_freed_behind_each_article(write_file):
     path = write_file("a.xml.gz", article_set(*(citation(str(n)) for n in range(500))))
     for article in stream_elements(InputFile(path, path.name), ("PubmedArticle",)):
         assert len(list(article.itersiblings(preceding=True))) <= 1
+
+
+def test_of_a_citation_in_several_files_the_newest_is_kept_and_the_others_are_no_fault(write_file, run_ingest):
+    write_file("pubmed25n0001.xml", article_set(citation("1", title="Old."), citation("2", title="Other.")))
+    write_file("pubmed25n1275.xml.gz", article_set(citation("1", title="Revised.")))
+    manifest, documents = run_ingest("raw", reader="pubmed_xml", max_rejected_ratio=0)
+    assert {document.id: document.text.split("\n")[0] for document in documents} == {"1": "Revised.", "2": "Other."}
+    assert manifest.counters["rejected: id occurred before"] == 1
