@@ -98,6 +98,18 @@ class TrainingError(GmlmError):
     exit_code = 20
 
 
+class StageFailedError(GmlmError):
+    """Parts of a study did not finish; the message names each with its reason."""
+
+    exit_code = 21
+
+
+class ClusterError(GmlmError):
+    """The cluster or its pipelines service does not answer, refuses, or lacks what a run needs."""
+
+    exit_code = 22
+
+
 class InterruptedRunError(GmlmError):
     """The run was asked to stop and has saved what it had; running it again resumes."""
 

@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"training"}),
     frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "report", "demo"}),
     frozenset({"study"}),
+    frozenset({"kubernetes"}),
     frozenset({"cli"}),
 )
 """Rooms from the ground up; a room imports from lower layers and from itself."""

@@ -1,0 +1,1 @@
+"""The component `build_corpus`."""

@@ -1,0 +1,29 @@
+"""Says how a run has ended, from what the pipeline, the store and the cluster know."""
+
+from __future__ import annotations
+
+import sys
+
+from gmlm.errors import GmlmError
+from gmlm.kubernetes.planning import read_study
+from gmlm.kubernetes.pods import pod_failures
+from gmlm.kubernetes.statuses import list_failures
+from gmlm.storage import open_store
+
+
+def notify_exit(store: str, study: str, run_id: str, state: str, error_message: str | None = None) -> str:
+    """Print, and return, one fact a line: the state of the run, failed nodes, pods that died.
+
+    Never fails: a run whose store is gone must still say so.
+    """
+    lines = [f"run {run_id}: {state}"]
+    if error_message:
+        lines.append(error_message)
+    try:
+        failures = list_failures(open_store(store), read_study(study).name)
+        lines += [f"{failure.node}: {failure.error}: {failure.message}" for failure in failures]
+    except GmlmError as error:
+        lines.append(str(error))
+    lines += pod_failures(run_id)
+    print("\n".join(lines), file=sys.stderr, flush=True)
+    return "\n".join(lines)
