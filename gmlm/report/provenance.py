@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gmlm.manifest import InputManifest, Manifest, RawInput
@@ -22,6 +23,8 @@ STAGE_ORDER = (
     "evaluate",
 )
 """The stages in the order in which a study runs them."""
+FILES_LISTED = 12
+"""Raw inputs of a node up to this number are listed one by one."""
 REASONS = ("rejected: ", "dropped: ", "left out: ", "test texts that are also in train")
 """Beginnings of the counters that explain an account or warn of it."""
 
@@ -41,6 +44,17 @@ class Account:
 
 
 @dataclass(frozen=True)
+class RawInputs:
+    """The files from outside that a stage read. A few are listed one by one; all are in the node's manifest."""
+
+    files: int
+    bytes: int
+    sha256: str
+    """Of all together: over the lines `SHA256  NAME` of the files, sorted; for one file its own."""
+    listed: tuple[RawInput, ...]
+
+
+@dataclass(frozen=True)
 class LineageNode:
     """A data set of the study, with the hashes of what it was made from."""
 
@@ -52,7 +66,7 @@ class LineageNode:
     files: int
     bytes: int
     inputs: tuple[InputManifest, ...]
-    raw_inputs: tuple[RawInput, ...]
+    raw: RawInputs | None
 
 
 def in_order(inputs: Mapping[str, Manifest]) -> dict[str, Manifest]:
@@ -87,5 +101,16 @@ def lineage_of(node: str, manifest: Manifest) -> LineageNode:
         files=len(manifest.files),
         bytes=sum(entry.bytes for entry in manifest.files),
         inputs=manifest.inputs,
-        raw_inputs=manifest.raw_inputs,
+        raw=_raw_inputs(manifest.raw_inputs) if manifest.raw_inputs else None,
+    )
+
+
+def _raw_inputs(raw: Sequence[RawInput]) -> RawInputs:
+    lines = sorted(f"{file.sha256}  {file.name}\n" for file in raw)
+    together = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return RawInputs(
+        files=len(raw),
+        bytes=sum(file.bytes for file in raw),
+        sha256=raw[0].sha256 if len(raw) == 1 else together,
+        listed=tuple(raw) if len(raw) <= FILES_LISTED else (),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -262,6 +263,24 @@ def test_lineage_leads_to_the_raw_inputs(study, pages):
     assert nodes["translate/pubmed-de"]["inputs"][0]["sha256"] == pubmed.sha256
     for raw in pubmed.raw_inputs:
         assert raw.sha256 in pages["report.html"]
+
+
+def test_many_raw_inputs_are_one_hash(study):
+    names = [f"{number:05}.txt" for number in range(500)]
+    study.add_documents("ingest/folder", 3, raw=names)
+    report = study.report("folder")
+    raw = next(
+        node["raw"] for node in json.loads(study.read(report, "report.json"))["lineage"] if "folder" in node["node"]
+    )
+    listing = "".join(sorted(f"{hashlib.sha256(name.encode()).hexdigest()}  {name}\n" for name in names))
+    assert raw == {
+        "files": 500,
+        "bytes": 500 * 12_345,
+        "sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "listed": [],
+    }
+    assert "00499.txt" not in study.read(report, "report.html")
+    assert "500 files" in study.read(report, "report.md")
 
 
 def test_manifest_accounts_for_every_node(study):
