@@ -24,6 +24,7 @@ quickstart: setup ## Make the demo world and run its study: raw text to a table 
 
 real: setup ## Run the study of real texts in GMLM_REAL_DATA on this CPU
 	@test -n "$${GMLM_REAL_DATA:-}" || { echo "set GMLM_REAL_DATA to the folder of real texts"; exit 2; }
+	@test -f runs/world/study.yaml || $(RUN)/gmlm demo runs/world
 	@GMLM_REAL_DATA="$$(realpath "$$GMLM_REAL_DATA")" $(RUN)/gmlm run examples/real-cpu.yaml
 
 test: setup ## Unit tests, and those against a real S3 server and browser where they are there
