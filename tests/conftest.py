@@ -10,7 +10,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,13 +104,20 @@ def use_s3(monkeypatch: pytest.MonkeyPatch) -> UseS3:
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             monkeypatch.setenv(name, os.devnull)
-        import boto3
-
         bucket = f"gmlm-{uuid.uuid4().hex[:12]}"
-        boto3.session.Session().client("s3").create_bucket(Bucket=bucket)
+        _client_of(server).create_bucket(Bucket=bucket)
         return f"s3://{bucket}"
 
     return use
+
+
+@cache
+def _client_of(server: S3Server) -> Any:
+    import boto3
+
+    return boto3.session.Session(server.access_key, server.secret_key, region_name="us-east-1").client(
+        "s3", endpoint_url=server.endpoint
+    )
 
 
 @pytest.fixture

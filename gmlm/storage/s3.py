@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,12 @@ CONFLICT_ATTEMPTS = 8
 BODY_ATTEMPTS = 5
 """Attempts to receive a whole body."""
 
-_TRANSFER = TransferConfig(multipart_threshold=PART, multipart_chunksize=PART, max_concurrency=WORKERS)
+_TRANSFER = TransferConfig(
+    multipart_threshold=PART,
+    multipart_chunksize=PART,
+    max_concurrency=WORKERS,
+    preferred_transfer_client="classic",  # the same code on every machine, whether or not awscrt is installed
+)
 _ADDRESS = re.compile(r"s3://([A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9])(?:/(.*))?")
 
 
@@ -88,9 +93,10 @@ class S3Store:
     def write(self, key: str, data: bytes) -> StoredFile:
         """Write or replace the object."""
         digest = hashlib.sha256(data)
+        metadata = {"sha256": digest.hexdigest()}
         with self._explained(key):
             self._client.put_object(
-                **self._object(key), Body=data, ChecksumSHA256=_base64(digest), Metadata={"sha256": digest.hexdigest()}
+                **self._object(key), Body=data, ChecksumSHA256=_base64(digest.digest()), Metadata=metadata
             )
         return StoredFile(key, len(data), digest.hexdigest())
 
@@ -100,7 +106,7 @@ class S3Store:
         metadata = {"sha256": digest.hexdigest(), "writer": writer}
         with self._explained(key):
             try:
-                self._put_if_free(key, Body=data, ChecksumSHA256=_base64(digest), Metadata=metadata)
+                self._put_if_free(key, Body=data, ChecksumSHA256=_base64(digest.digest()), Metadata=metadata)
             except ClientError as error:
                 # A first attempt may have arrived although its answer was lost: then the object is ours.
                 if code_of(error) not in ("PreconditionFailed", "412") or self._writer(key) != writer:
@@ -174,7 +180,7 @@ class S3Store:
     def _object(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + check_key(key)}
 
-    def _explained(self, key: str) -> Any:
+    def _explained(self, key: str) -> AbstractContextManager[None]:
         return explained_s3(f"{self.uri}/{key}", self._bucket)
 
     def _check(self, key: str, found: str, expected: str | None) -> None:
@@ -221,8 +227,9 @@ def _connect() -> S3Client:
         read_timeout=60,
         max_pool_connections=4 * WORKERS,
     )
-    return boto3.session.Session(botocore_session=session).client("s3", config=config)
+    region = os.environ.get("AWS_REGION")  # the other SDKs read it, botocore reads AWS_DEFAULT_REGION only
+    return boto3.session.Session(botocore_session=session, region_name=region or None).client("s3", config=config)
 
 
-def _base64(digest: Any) -> str:
-    return base64.b64encode(digest.digest()).decode()
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -33,7 +33,7 @@ _WRONG_CREDENTIALS = {
     "401",
 }
 _TAKEN = {"PreconditionFailed", "412"}
-_FULL = {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "EntityTooLarge", "507"}
+_FULL = {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "507"}
 _ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
 _NO_CREDENTIALS = (
     botocore.NoCredentialsError,

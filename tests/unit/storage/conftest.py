@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.httpsession
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from gmlm.storage import Store, open_store
 
@@ -65,3 +69,46 @@ def _replace(uri: str, key: str, data: bytes) -> None:
     bucket, prefix = uri.removeprefix("s3://").split("/", 1)
     client, where = boto3.session.Session().client("s3"), {"Bucket": bucket, "Key": f"{prefix}/{key}"}
     client.put_object(**where, Body=data, Metadata=client.head_object(**where)["Metadata"])
+
+
+class Requests:
+    """Requests that an S3Store sends, and a hand to spoil some of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.urls: list[str] = []
+        self.methods: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.lock = threading.Lock()
+        self.before = lambda request: None
+        self.after = lambda request, response: response
+        original = botocore.httpsession.URLLib3Session.send
+
+        def send(session, request):
+            with self.lock:
+                self.urls.append(request.url)
+                self.methods.append(request.method)
+                self.headers.append({name: _text(value) for name, value in request.headers.items()})
+            answer = self.before(request)
+            return answer if answer is not None else self.after(request, original(session, request))
+
+        monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
+
+    @staticmethod
+    def answer(status: int, code: str = "") -> AWSResponse:
+        """What a server might say."""
+
+        class Raw(io.BytesIO):
+            def stream(self, *_: object, **__: object):
+                yield self.read()
+
+        body = f"<Error><Code>{code}</Code><Message>x</Message></Error>".encode() if code else b""
+        return AWSResponse("http://x", status, {"content-length": str(len(body))}, Raw(body))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+@pytest.fixture
+def requests(monkeypatch) -> Requests:
+    return Requests(monkeypatch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -284,3 +285,19 @@ def test_a_copy_reports_what_was_read(tmp_path):
     (tmp_path / "source").write_bytes(b"abc")
     size, sha256 = copy_through(tmp_path / "source", tmp_path / "target")
     assert (size, sha256) == (3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")  # FIPS 180-2
+
+
+def test_a_writer_killed_in_the_middle_leaves_the_old_object(store, tmp_path, monkeypatch):
+    store.write("a/k", b"old")
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(os, "fsync", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        store.write("a/k", b"new")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    left = [path.name for path in (tmp_path / "store" / "a").iterdir() if path.name != "k"]
+    assert len(left) == 1
+    assert left[0].startswith(TEMPORARY)
+    assert list(store.list()) == ["a/k"]
+    assert store.read("a/k") == b"old"
