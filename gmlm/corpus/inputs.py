@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
+from fnmatch import fnmatchcase
 from functools import cache
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
@@ -29,8 +32,8 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
 def input_files(source: SourceConfig, study_folder: Path) -> list[Path]:
     """The raw files of a source, sorted: a file, all files of a folder with the reader's endings, or a glob.
 
-    Objects under `s3://` are copied to a folder for temporary files first, once per process. The reader `dataset`
-    may name a data set of the Hub, which has no files here.
+    Objects under `s3://` are copied to a temporary folder first, which is removed when the process ends. The reader
+    `dataset` may name a data set of the Hub, which has no files here.
 
     Raises:
         InputNotFoundError: The path does not exist or holds no file that the reader takes.
@@ -63,8 +66,7 @@ def input_root(source: SourceConfig, study_folder: Path) -> Path:
         return path
     if path.exists() or not has_magic(str(path)):
         return path.parent
-    fixed = [part for part in _until_magic(path.parts)]
-    return Path(*fixed)
+    return Path(*_until_magic(path.parts))
 
 
 def _until_magic(parts: tuple[str, ...]) -> list[str]:
@@ -75,7 +77,9 @@ def _until_magic(parts: tuple[str, ...]) -> list[str]:
 def input_path(source: SourceConfig, study_folder: Path) -> Path:
     """The source's path on this machine; it may be a glob, and need not exist."""
     path = expand_variables(source.path)
-    return _copy_of(path) if path.startswith("s3://") else resolve_path(path, study_folder)
+    if path.startswith("s3://"):
+        return _copy_of(path, SUFFIXES[source.reader])
+    return resolve_path(path, study_folder)
 
 
 def _check_readable(folder: Path) -> None:
@@ -84,18 +88,30 @@ def _check_readable(folder: Path) -> None:
 
 
 @cache
-def _copy_of(address: str) -> Path:
-    """Copy an object, or all objects under a folder-like address or glob, and return the matching local path."""
-    parts = PurePosixPath(address.removeprefix("s3://")).parts
-    fixed = _until_magic(parts) if has_magic(address) else list(parts)
+def _copy_of(address: str, endings: tuple[str, ...]) -> Path:
+    """Copy an object, or those under a prefix or glob that may be wanted; return the path that the address becomes."""
+    fixed, rest = _split(address.removeprefix("s3://"))
     target = Path(tempfile.mkdtemp(prefix="gmlm-input-"))
-    folder = open_store(f"s3://{'/'.join(fixed)}")
-    keys = list(folder.list())
-    if not keys and len(fixed) > 1:
-        fixed, parent = fixed[:-1], open_store(f"s3://{'/'.join(fixed[:-1])}")
-        folder, keys = parent, [parts[-1]] if parent.exists(parts[-1]) else []
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
+    store = open_store(f"s3://{fixed}")
+    if rest:
+        # `*` of fnmatch crosses folders, so this takes all that the glob will match in the copy, and perhaps more.
+        keys = [key for key in store.list() if fnmatchcase(key, rest.replace("**/", "*"))]
+    else:
+        keys = [key for key in store.list() if key.endswith(endings)]
+    if not keys and not rest:
+        folder, _, rest = fixed.rpartition("/")
+        store = open_store(f"s3://{folder}")
+        keys = [rest] if store.exists(rest) else []
     if not keys:
         raise InputNotFoundError("no such object or prefix", where=address, fix="correct the source's 'path'")
     for key in keys:
-        folder.download(key, target / key)
-    return target / Path(*parts[len(fixed) :])
+        store.download(key, target / key)
+    return target / rest
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The part of a path before its first name with a wildcard, and the part from there on."""
+    parts = PurePosixPath(path).parts
+    fixed = _until_magic(parts) if has_magic(path) else list(parts)
+    return "/".join(fixed), "/".join(parts[len(fixed) :])

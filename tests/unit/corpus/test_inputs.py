@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import NamedTuple
 
 import pytest
 
 from gmlm.config import SourceConfig
 from gmlm.corpus.inputs import input_files, input_root
 from gmlm.errors import ConfigError, InputNotFoundError
+from gmlm.storage import open_store
 
 
 def test_a_file_is_taken_whatever_its_name_ends_in(write_file, tmp_path):
@@ -60,6 +62,51 @@ def test_a_data_set_folder_gives_all_its_files_and_a_hub_name_none(write_file, t
     write_file("set/state.json", "x")
     assert len(input_files(SourceConfig(reader="dataset", path="raw/set"), tmp_path)) == 2
     assert input_files(SourceConfig(reader="dataset", path="someone/something"), tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def moto_server():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    server.stop()
+
+
+class Server(NamedTuple):
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+@pytest.fixture
+def bucket(moto_server, use_s3) -> str:
+    return use_s3(Server(moto_server, "any", "any"))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("notes", ["notes/2024/b.jsonl", "notes/a.jsonl"]),
+        ("notes/*.jsonl", ["notes/a.jsonl"]),
+        ("notes/**/*.jsonl", ["notes/2024/b.jsonl", "notes/a.jsonl"]),
+        ("notes/readme.txt", ["notes/readme.txt"]),
+    ],
+)
+def test_objects_are_found_by_prefix_glob_and_name(bucket, tmp_path, path, expected):
+    store = open_store(bucket)
+    for key in ("notes/a.jsonl", "notes/2024/b.jsonl", "notes/readme.txt", "other/c.jsonl"):
+        store.write(key, key.encode())
+    files = input_files(SourceConfig(reader="jsonl", path=f"{bucket}/{path}"), tmp_path)
+    assert sorted(file.read_text() for file in files) == expected
+    root = input_root(SourceConfig(reader="jsonl", path=f"{bucket}/{path}"), tmp_path)
+    assert all(f"notes/{file.relative_to(root).as_posix()}" == file.read_text() for file in files)
+
+
+def test_a_missing_prefix_is_named_by_its_address(bucket, tmp_path):
+    with pytest.raises(InputNotFoundError, match=f"{bucket}/nothing"):
+        input_files(SourceConfig(reader="jsonl", path=f"{bucket}/nothing"), tmp_path)
 
 
 def test_finding_files_imports_nothing_heavy():
