@@ -11,12 +11,13 @@ from gmlm.report.numbers import interval, p_value, score, signed, signed_interva
 _RIGHT_ALIGNED = (False, False, True, True, True, False)
 
 
-def summary_table(scores: Mapping[str, Any]) -> str:
+def summary_table(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | None = None) -> str:
     """Evaluate's `scores.json` as an aligned table, with a line on how to read it.
 
+    `evaluation` is the evaluation's configuration, as in its manifest; level and planned cells are taken from it.
     The p values are those after Holm's correction over all comparisons; `*` marks the ones below the level.
     """
-    headline = read_headline(scores)
+    headline = read_headline(scores, evaluation)
     if not headline.tasks:
         return "No task was scored."
     header = ("task", "model", "score", f"{headline.confidence:.0%} interval", "difference", "p (Holm)")

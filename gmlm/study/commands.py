@@ -10,7 +10,7 @@ from pathlib import Path
 from gmlm.config import StudyConfig, load_study
 from gmlm.config.paths import expand_variables
 from gmlm.errors import GmlmError
-from gmlm.manifest import Manifest, find_manifest
+from gmlm.manifest import Manifest, find_manifest, read_manifest
 from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
 from gmlm.study.graph import build_graph
@@ -105,7 +105,8 @@ def headline(study: OpenStudy) -> str:
         if node_id.startswith("evaluate/"):
             from gmlm.report.summary import summary_table
 
-            lines.append(summary_table(json.loads(study.store.read(f"{planned.prefix}/scores.json"))))
+            evaluated = read_manifest(study.store, planned.prefix)
+            lines.append(summary_table(json.loads(study.store.read(evaluated.key("scores.json"))), evaluated.config))
         if node_id.startswith("report/"):
             lines.append(f"Report: {study.store.uri}/{planned.prefix}/report.html")
     return "\n\n".join(lines)

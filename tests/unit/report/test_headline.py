@@ -97,6 +97,14 @@ def test_summary_shows_the_same_figures(scores):
     assert lines[-1] == "* significant at 0.05 after Holm's correction over 6 comparisons"
 
 
+def test_summary_takes_level_and_plan_from_the_evaluation(scores, evaluation):
+    del scores["tasks"]["questions"]
+    text = summary_table(scores, {**evaluation, "confidence": 0.99})
+    assert "99% interval" in text
+    assert "significant at 0.01" in text
+    assert "missing cells: base--questions--1" in text
+
+
 def test_summary_is_aligned(scores):
     lines = [line for line in summary_table(scores).splitlines() if line.startswith(("findings", "codes", "questions"))]
     assert len({line.index("[") for line in lines}) == 1

@@ -154,6 +154,7 @@ def test_missing_cells_are_shown(study):
     rows = headline_rows(html.fromstring(study.read(report, "report.html")))
     assert rows["codes", "continued"] == ["continued", "missing"]
     assert rows["codes", "base"][0] == "base 1 of 3 seeds missing"
+    assert "| codes | base **(1 of 3 seeds missing)** | 64.2 |" in study.read(report, "report.md")
     assert "| codes | continued | **missing** |" in study.read(report, "report.md")
     assert json.loads(study.read(report, "report.json"))["headline"]["missing"][0] == "base--codes--3"
 
