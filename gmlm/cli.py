@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from gmlm.kubernetes.cli import app as pipeline_app
+
 if TYPE_CHECKING:
     from gmlm.study.selection import Selection
 
@@ -75,11 +77,12 @@ def plan(study: StudyPath, store: StoreUri = None) -> None:
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to fill.")],
     seed: Annotated[int, typer.Option(help="Another seed makes another world.")] = 13,
+    size: Annotated[str, typer.Option(help="small for the quickstart, tiny for a smoke test.")] = "small",
 ) -> None:
     """Make a small bilingual clinical world with known truth, and a study of it."""
     from gmlm.demo import generate_world
 
-    generate_world(folder, seed=seed)
+    generate_world(folder, seed=seed, size=size)
     typer.echo(f"{folder}: ready; next: gmlm run {folder / 'study.yaml'}")
 
 
@@ -119,6 +122,8 @@ _stage_command("pretrain", "Train or continue the encoders.")
 _stage_command("finetune", "Fine-tune every model on every task with every seed.")
 _stage_command("evaluate", "Compare the models: mean, interval, paired significance.")
 _stage_command("report", "Write the report.")
+
+app.add_typer(pipeline_app, name="pipeline")
 
 
 def _configure_telemetry(metrics_port: int | None, log_format: str, log_level: str) -> None:
