@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -9,11 +10,14 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from gmlm.config.corpora import TokenizerTraining
+from gmlm.errors import ConfigError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MODEL_MAX_LENGTH = 512
+BASE_ALPHABET = frozenset(string.digits + string.ascii_letters + string.punctuation + "ÄÖÜäöüß" + "µ°")
+"""Characters that always get a token, so that doses and units of clinical text are known to every tokenizer."""
 ALPHABET_LIMIT = 1000
-"""Characters that get a token of their own, the most frequent first, as in BERT; others become `[UNK]`."""
+"""Further characters that get one, the most frequent first, as in BERT; what is in neither becomes `[UNK]`."""
 CONTINUATION = "##"
 
 Texts = Callable[[], Iterable[str]]
@@ -23,7 +27,10 @@ Texts = Callable[[], Iterable[str]]
 def train_wordpiece(texts: Texts, config: TokenizerTraining) -> PreTrainedTokenizerFast:
     """Train on the texts in two passes: the alphabet, then the word pieces (Wu et al. 2016, as in BERT).
 
-    Unlike BERT's German default, accents and umlauts are kept, and case unless `lowercase` is set.
+    Unlike in lower-casing BERT models, accents and umlauts are kept, and case unless `lowercase` is set.
+
+    Raises:
+        ConfigError: The vocabulary is too small for the characters of the texts.
     """
     pipeline = _pipeline({}, lowercase=config.lowercase)
     alphabet = _alphabet(pipeline.normalizer, texts())
@@ -31,6 +38,9 @@ def train_wordpiece(texts: Texts, config: TokenizerTraining) -> PreTrainedTokeni
     # follow that numbering. Giving it all single characters, in order, makes the vocabulary reproducible.
     within_words = (CONTINUATION + character for character in alphabet if _continues(pipeline, character))
     fixed = [*SPECIAL_TOKENS, *alphabet, *within_words]
+    if len(fixed) > config.vocab_size:
+        what = f"{config.vocab_size} tokens cannot hold the {len(fixed)} single characters and special tokens"
+        raise ConfigError(what, where="vocab_size", fix="raise it to several times that number")
     trainer = trainers.WordPieceTrainer(
         vocab_size=config.vocab_size, special_tokens=fixed, limit_alphabet=0, show_progress=False
     )
@@ -56,13 +66,14 @@ def _pipeline(vocabulary: dict[str, int], *, lowercase: bool) -> Tokenizer:
 
 
 def _alphabet(normalizer: normalizers.Normalizer, texts: Iterable[str]) -> list[str]:
-    """The most frequent characters, in the order of their code points."""
+    """The base alphabet and the most frequent of the other characters, in the order of their code points."""
+    base = {normalizer.normalize_str(character) for character in BASE_ALPHABET}
     counts = Counter[str]()
     for text in texts:
         counts.update(normalizer.normalize_str(text))
-    for space in [character for character in counts if character.isspace()]:
-        del counts[space]
-    return sorted(sorted(counts, key=lambda character: (-counts[character], character))[:ALPHABET_LIMIT])
+    others = [character for character in counts if character not in base and not character.isspace()]
+    others.sort(key=lambda character: (-counts[character], character))
+    return sorted([*base, *others[:ALPHABET_LIMIT]])
 
 
 def _continues(pipeline: Tokenizer, character: str) -> bool:

@@ -24,7 +24,7 @@ def inputs(make_run: Callable[..., Any], make_documents: Callable[..., Manifest]
     recipe = RecipeConfig(sources={"notes": {}}, holdout_ratio=0.2, decontaminate=False)
     corpus = build_corpus(recipe, make_run("corpus", "de", inputs={"notes": make_documents("notes", TEXTS)}))
     run = make_run("tokenizer", "de", inputs={"corpus": corpus})
-    config = TokenizerConfig(train=TokenizerTraining(corpus="de", vocab_size=120))
+    config = TokenizerConfig(train=TokenizerTraining(corpus="de", vocab_size=250))
     return {"corpus": corpus, "tokenizer": build_tokenizer(config, run)}
 
 

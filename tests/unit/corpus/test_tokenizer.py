@@ -10,7 +10,7 @@ from gmlm.config import RecipeConfig, TokenizerConfig, TokenizerTraining
 from gmlm.corpus.build import build_corpus
 from gmlm.corpus.tokenizer import build_tokenizer
 from gmlm.corpus.wordpiece import SPECIAL_TOKENS, train_wordpiece
-from gmlm.errors import EmptyCorpusError, InputNotFoundError
+from gmlm.errors import ConfigError, EmptyCorpusError, InputNotFoundError
 from gmlm.manifest import Manifest
 
 TEXTS = [
@@ -30,7 +30,7 @@ def corpus(make_run: Callable[..., object], make_documents: Callable[..., Manife
 
 def trained(make_run, corpus, **training):
     run = make_run("tokenizer", "de", inputs={"corpus": corpus})
-    config = TokenizerConfig(train=TokenizerTraining(corpus="de", **{"vocab_size": 160, **training}))
+    config = TokenizerConfig(train=TokenizerTraining(corpus="de", **{"vocab_size": 260, **training}))
     made = build_tokenizer(config, run)
     return made, run.local_folder(made, "tokenizer")
 
@@ -39,7 +39,7 @@ def test_the_folder_is_what_auto_tokenizer_loads(make_run, corpus):
     made, folder = trained(make_run, corpus)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert tokenizer.is_fast
-    assert len(tokenizer) == made.metrics["vocabulary"] == 160
+    assert len(tokenizer) == made.metrics["vocabulary"] == 260
     assert tokenizer.model_max_length == 512
     assert (
         tokenizer.convert_ids_to_tokens(range(5))
@@ -101,6 +101,16 @@ def test_equal_text_gives_an_equal_vocabulary_though_the_library_seeds_its_maps_
         train_wordpiece(lambda: symbols, TokenizerTraining(corpus="x", vocab_size=900)).get_vocab() for _ in range(3)
     ]
     assert vocabularies[0] == vocabularies[1] == vocabularies[2]
+
+
+def test_letters_digits_and_signs_of_units_are_known_even_if_the_corpus_lacks_them(make_run, corpus):
+    tokenizer = AutoTokenizer.from_pretrained(trained(make_run, corpus)[1])
+    assert tokenizer.unk_token_id not in tokenizer("5 µg/kg (bei 37,2 °C)? Xylometazolin, Öl, q4h")["input_ids"]
+
+
+def test_a_vocabulary_smaller_than_the_alphabet_is_refused(make_run, corpus):
+    with pytest.raises(ConfigError, match=r"vocab_size: 150 tokens cannot hold the \d+ single characters"):
+        trained(make_run, corpus, vocab_size=150)
 
 
 def test_an_empty_corpus_is_refused(make_run, make_documents):
