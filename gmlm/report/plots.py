@@ -99,7 +99,8 @@ def _differences(task: TaskScores, limits: tuple[float, float], name: str) -> Pl
     with figure(WIDTH, 52 + 30 * len(rows)) as (made, axes):
         axes.axvline(0, color=COLOURS["muted"], linewidth=1)
         for y, (_, found) in enumerate(rows):
-            colour = COLOURS["first"] if found.significant else COLOURS["muted"]
+            sign = "first" if found.difference > 0 else "second"
+            colour = COLOURS[sign if found.significant else "muted"]
             axes.plot([100 * found.low, 100 * found.high], [y, y], color=colour, linewidth=1.8)
             face = colour if found.significant else "none"
             axes.plot([100 * found.difference], [y], "s", color=colour, markerfacecolor=face, markersize=6)

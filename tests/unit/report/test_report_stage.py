@@ -159,6 +159,16 @@ def test_missing_cells_are_shown(study):
     assert json.loads(study.read(report, "report.json"))["headline"]["missing"][0] == "base--codes--3"
 
 
+def test_significant_loss_does_not_look_like_a_gain(study):
+    study.scores["tasks"]["codes"]["comparisons"]["general"] |= {"difference": -0.05, "p": 0.0001}
+    study.nodes.pop("evaluate/sample")
+    study.add_json("evaluate/loss", "scores", "scores.json", study.scores, **study.evaluation)
+    page = html.fromstring(study.read(study.report("loss"), "report.html"))
+    row = "//tbody[@data-task='codes']/tr[@data-model='{}']"
+    assert page.xpath(row.format("general") + "//span[@class='worse']/text()") == ["−5.0"]
+    assert page.xpath(row.format("continued") + "//span[@class='better']/text()") == ["+4.4"]
+
+
 def test_study_that_failed_before_evaluation_is_still_reported(study):
     del study.nodes["evaluate/sample"]
     report = study.report("early")
