@@ -30,7 +30,7 @@ def converted(model: TranslationModel) -> Path:
     Weights are stored as they are and quantised when loaded, so one conversion serves all compute types.
 
     Raises:
-        ModelMismatchError: CTranslate2 does not know the architecture.
+        ModelMismatchError: CTranslate2 does not know the architecture, or weights and vocabulary do not fit.
     """
     target = cache_folder() / f"{model.content}-{ctranslate2.__version__}"
     if target.is_dir():
@@ -51,10 +51,9 @@ def _convert(folder: Path, output: Path) -> None:
     try:
         TransformersConverter(str(folder)).convert(str(output), force=True)
     except ValueError as error:
-        if "No conversion is registered" not in str(error):
-            raise
+        unknown = "No conversion is registered" in str(error)
         raise ModelMismatchError(
-            "CTranslate2 does not know this model's architecture",
+            "CTranslate2 does not know this model's architecture" if unknown else f"CTranslate2 refuses it: {error}",
             where=_architecture(folder),
             fix="set 'decoding: {engine: transformers}' for this translator",
         ) from None

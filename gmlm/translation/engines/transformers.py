@@ -53,7 +53,7 @@ class TransformersEngine:
     def _generation_config(self, folder: Path, beams: int) -> Any:
         """An explicit configuration: of the model's own only its special tokens are kept."""
         own, tokenizer = self._model.generation_config, self._vocabulary.tokenizer
-        target = self._vocabulary.target_token
+        target = self._vocabulary.target_id
         return GenerationConfig(
             do_sample=False,
             num_beams=beams,
@@ -62,7 +62,7 @@ class TransformersEngine:
             eos_token_id=own.eos_token_id if own.eos_token_id is not None else tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             bad_words_ids=own.bad_words_ids,
-            forced_bos_token_id=tokenizer.convert_tokens_to_ids(target) if target else own.forced_bos_token_id,
+            forced_bos_token_id=own.forced_bos_token_id if target is None else target,
         )
 
 

@@ -25,7 +25,8 @@ class Vocabulary:
 
     Attributes:
         tokenizer: The Hugging Face tokenizer.
-        target_token: Token that the decoder is made to begin with, in multilingual models.
+        target_token: Token that the decoder is made to begin with, in multilingual models; None in others.
+        target_id: Its number.
         source_limit: Longest source in tokens: the least of what configuration, tokenizer and positions allow.
         target_limit: Longest output in tokens.
     """
@@ -33,6 +34,7 @@ class Vocabulary:
     def __init__(self, folder: Path, max_length: int) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.target_token = self._set_languages()
+        self.target_id = self.tokenizer.convert_tokens_to_ids(self.target_token) if self.target_token else None
         labels = getattr(self.tokenizer, "supported_language_codes", ())
         self._prefix = next((f"{label} " for label in GERMAN_LABELS if label in labels), "")
         positions = _positions(folder)
@@ -60,8 +62,9 @@ class Vocabulary:
         return [len(ids) for ids in self.encode(texts)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of an output, without special tokens."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
+        """The text of an output, without special tokens and without the language that it was made to begin with."""
+        own = [number for number in ids if number != self.target_id]
+        return str(self.tokenizer.decode(own, skip_special_tokens=True, clean_up_tokenization_spaces=False)).strip()
 
     def check(self, texts: Sequence[str], encoded: Sequence[Sequence[int]]) -> None:
         """Refuse segments over the limit: the caller splits them, and a model would silently cut them."""

@@ -1,8 +1,17 @@
+import json
 import shutil
 
 import pytest
 import torch
-from transformers import FSMTConfig, FSMTForConditionalGeneration
+from transformers import (
+    FSMTConfig,
+    FSMTForConditionalGeneration,
+    GenerationConfig,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
+)
+from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
 import gmlm.translation.engines.conversion as conversion
 from gmlm.config import DecodingConfig
@@ -85,6 +94,43 @@ def test_two_processes_that_convert_at_once_agree(tiny_folder, monkeypatch):
 
     monkeypatch.setattr(conversion, "_convert", overtaken)
     assert (conversion.converted(model) / "model.bin").exists()
+
+
+LANGUAGES = [f"__{code}__" for code in FAIRSEQ_LANGUAGE_CODES["m2m100"]]
+
+
+@pytest.fixture
+def multilingual(tmp_path, tiny_folder):
+    """Makes an untrained M2M100 whose weights have a number of rows beyond its vocabulary."""
+
+    def make(surplus):
+        own = [piece for piece in json.loads((tiny_folder / "vocab.json").read_text()) if not piece.startswith("<")]
+        pieces = ["<s>", "<pad>", "</s>", "<unk>", *own]
+        (tmp_path / "vocab.json").write_text(json.dumps({piece: number for number, piece in enumerate(pieces)}))
+        files = (str(tmp_path / "vocab.json"), str(tiny_folder / "source.spm"))
+        M2M100Tokenizer(*files, additional_special_tokens=LANGUAGES).save_pretrained(tmp_path / "m2m")
+        layers = {"encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
+        heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+        size = len(pieces) + len(LANGUAGES) + surplus
+        sizes = {"vocab_size": size, "d_model": 16, "init_std": 0.3, "max_position_embeddings": 40}
+        torch.manual_seed(3)
+        model = M2M100ForConditionalGeneration(M2M100Config(**sizes, **layers, **heads))
+        model.generation_config = GenerationConfig(decoder_start_token_id=2, eos_token_id=2, pad_token_id=1)
+        model.save_pretrained(tmp_path / "m2m")
+        return TranslationModel(tmp_path / "m2m", f"m2m-{surplus}")
+
+    return make
+
+
+def test_a_multilingual_model_is_told_to_translate_into_german(multilingual):
+    outputs = [engine(multilingual(8), name).translate(["pain.", "fever"]) for name in ("transformers", "ctranslate2")]
+    assert outputs[0] == outputs[1]
+    assert not any("__de__" in output for output in outputs[0])
+
+
+def test_weights_that_do_not_fit_the_vocabulary_name_the_cure(multilingual):
+    with pytest.raises(ModelMismatchError, match=r"m2m_100: CTranslate2 refuses it.*\n.*engine: transformers"):
+        engine(multilingual(-20), "ctranslate2")
 
 
 def test_an_architecture_unknown_to_ctranslate2_names_the_cure(tmp_path):
