@@ -59,3 +59,20 @@ def missing_inputs(plan: Plan, node: PlannedNode, store: Store) -> list[str]:
 def study_of(plan: str) -> str:
     """Name of the study that a plan's key belongs to."""
     return PurePosixPath(plan).parent.name
+
+
+ROUND = ("tokenizer", "tokens", "pretrain")
+"""Stages that a pipeline runs in this order, round after round, as models may start from models."""
+
+
+def rounds_needed(study: StudyConfig) -> int:
+    """Rounds in which all models of a study are trained: one, and one more for each model upon a model."""
+    rounds: dict[str, int] = {}
+    for node in build_graph(study).values():
+        if node.stage in ROUND:
+            earlier = [
+                (rounds[source], source.partition("/")[0]) for source in node.inputs.values() if source in rounds
+            ]
+            place = ROUND.index(node.stage)
+            rounds[node.id] = max([1, *(found + (ROUND.index(stage) >= place) for found, stage in earlier)])
+    return max(rounds.values(), default=1)
