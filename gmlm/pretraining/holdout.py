@@ -7,6 +7,7 @@ and models with one tokenizer can be compared.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -14,12 +15,15 @@ from gmlm.pretraining.batches import BatchSettings, MaskedBatches
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus
-from gmlm.training import TrainingState
+from gmlm.telemetry import metrics
+from gmlm.training import Batch, TrainingState
 from gmlm.training.interface import WEIGHT
 
 MASK_RATE = 0.15
 SEED = 0
 HISTORY = "holdout"
+HIGHEST_EXPONENT = 700.0
+"""Above it the exponential does not fit a float."""
 
 
 class HoldoutEvaluation:
@@ -36,9 +40,7 @@ class HoldoutEvaluation:
             masking="token",
             seed=SEED,
         )
-        batches = MaskedBatches(corpus, vocabulary, fixed)
-        # The last step may run into a second pass; a few documents then count twice, in every evaluation alike.
-        self._batches = [batch for step in range(batches.steps_of(1)) for batch in batches(step)]
+        self._batches = MaskedBatches(corpus, vocabulary, fixed)
 
     def after_step(self, state: TrainingState) -> None:
         """Record loss and perplexity where an evaluation is due."""
@@ -51,10 +53,16 @@ class HoldoutEvaluation:
         device = next(model.parameters()).device
         total = targets = 0.0
         with torch.no_grad():
-            for batch in self._batches:
+            for batch in self._one_pass():
                 count = float(batch[WEIGHT])
                 placed = {name: tensor.to(device) for name, tensor in batch.items()}
                 total += float(masked_lm_loss(model, placed)) * count
                 targets += count
-        loss = total / targets
-        return {"step": step, "loss": loss, "perplexity": math.exp(loss)}
+        loss = total / max(1.0, targets)
+        metrics.observe_held_out_loss(loss)
+        return {"step": step, "loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}
+
+    def _one_pass(self) -> Iterator[Batch]:
+        """All held-out rows; the last step may begin a second pass, in every evaluation alike."""
+        for step in range(self._batches.steps_of(1)):
+            yield from self._batches.micro_batches(step)

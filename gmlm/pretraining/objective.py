@@ -16,9 +16,12 @@ Head = Callable[[Any, torch.Tensor], Any]
 
 
 def masked_lm_loss(model: nn.Module, batch: Batch) -> torch.Tensor:
-    """The mean cross entropy in nats over the batch's targets; fp32 whatever the precision of the model."""
-    logits = target_logits(model, batch)
-    return functional.cross_entropy(logits.float(), batch["labels"])
+    """The mean cross entropy in nats over the batch's targets; fp32 whatever the precision of the model.
+
+    A batch of unknown tokens only has no targets, and then a loss of zero.
+    """
+    logits, labels = target_logits(model, batch), batch["labels"]
+    return functional.cross_entropy(logits.float(), labels, reduction="sum") / max(1, len(labels))
 
 
 def target_logits(model: Any, batch: Batch) -> Any:

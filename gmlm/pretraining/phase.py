@@ -19,7 +19,7 @@ from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
 from gmlm.storage import Store
-from gmlm.training import train
+from gmlm.training import Hook, TrainingMetrics, train
 from gmlm.training.distributed import join_world
 
 
@@ -61,11 +61,13 @@ def run_phase(
     settings = _batch_settings(phase, model, seed)
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = phase.steps or batches.steps_of(phase.epochs or 1)
+    seen = batches.tokens_seen(steps)
+    hooks: list[Hook] = [TrainingMetrics("pretrain", round(seen / steps))]
     holdout: list[dict[str, float]] = []
-    hooks = []
     if held_out.documents > held_out.empty_documents:
-        hooks = [HoldoutEvaluation(held_out, vocabulary, settings, every=phase.optimisation.evaluate_every)]
-        holdout = [hooks[0].evaluate(model, 0)]
+        evaluation = HoldoutEvaluation(held_out, vocabulary, settings, every=phase.optimisation.evaluate_every)
+        hooks.append(evaluation)
+        holdout.append(evaluation.evaluate(model, 0))
     result = train(
         model,
         loss=masked_lm_loss,
@@ -78,7 +80,6 @@ def run_phase(
         hooks=hooks,
         description=f"Pretrain {name} on {phase.corpus}",
     )
-    seen = batches.tokens_seen(steps)
     report = {
         "corpus": phase.corpus,
         "steps": steps,

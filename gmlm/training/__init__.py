@@ -1,5 +1,6 @@
 """The training loop of pre-training, fine-tuning and translator training, over plain PyTorch or DeepSpeed."""
 
+from gmlm.training.hooks import TrainingMetrics
 from gmlm.training.interface import (
     Batch,
     BatchFunction,
@@ -17,6 +18,7 @@ __all__ = [
     "Hook",
     "LossFunction",
     "LossPoint",
+    "TrainingMetrics",
     "TrainingResult",
     "TrainingState",
     "train",

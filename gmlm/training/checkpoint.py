@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-from gmlm.errors import CheckpointMismatchError
-from gmlm.storage.files import explained
+from safetensors import SafetensorError
+
+from gmlm.errors import CheckpointMismatchError, DiskFullError, StorageError
+from gmlm.storage.files import explained, flush, publish
 from gmlm.training.distributed import World
 from gmlm.training.engine import Engine
 from gmlm.training.interface import LossPoint, TrainingState
 
 STATE = "state.json"
 PARTIAL = ".partial"
+ENOUGH_SPACE = 1 << 20
+"""A device with fewer bytes free counts as full."""
 
 
 def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: World, fingerprint: str) -> None:
@@ -29,7 +36,7 @@ def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: W
         DiskFullError: No space is left; the checkpoint before stays.
     """
     target, partial = folder / f"step-{state.step:08d}", folder / PARTIAL
-    with explained(str(partial)):
+    with explained(str(partial)), _writing_explained(folder):
         if world.is_main:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -38,11 +45,14 @@ def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: W
         world.barrier()
         if world.is_main:
             (partial / STATE).write_text(json.dumps(_as_json(state, engine, fingerprint)), encoding="utf-8")
+            for file in partial.rglob("*"):
+                flush(file)
             shutil.rmtree(target, ignore_errors=True)
-            partial.rename(target)
+            publish(partial, target)
             for older in set(_complete(folder)) - {target}:
                 shutil.rmtree(older)
     world.barrier()
+    state.checkpoint_step = state.step
 
 
 def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerprint: str) -> None:
@@ -50,17 +60,44 @@ def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerpr
 
     Raises:
         CheckpointMismatchError: It belongs to other work, or to another engine, ZeRO stage or world size.
+        StorageError: Its files are damaged.
     """
     complete = _complete(folder)
     if not complete:
         return
-    saved = json.loads((complete[-1] / STATE).read_text(encoding="utf-8"))
-    _check(complete[-1], "work (fingerprint)", saved["fingerprint"], fingerprint)
-    _check(complete[-1], "engine", saved["layout"], engine.layout)
-    engine.load_checkpoint(complete[-1])
+    checkpoint = complete[-1]
+    try:
+        saved = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+        _check(checkpoint, "work (fingerprint)", saved["fingerprint"], fingerprint)
+        _check(checkpoint, "engine", saved["layout"], engine.layout)
+        engine.load_checkpoint(checkpoint)
+        _restore(state, saved)
+    except (ValueError, KeyError, EOFError, OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
+        raise StorageError(
+            f"the checkpoint is damaged ({type(error).__name__})",
+            where=str(checkpoint),
+            fix="delete this folder to start over",
+        ) from None
+
+
+def _restore(state: TrainingState, saved: Mapping[str, Any]) -> None:
     state.step, state.loss, state.learning_rate = saved["step"], saved["loss"], saved["learning_rate"]
+    state.checkpoint_step = saved["step"]
     state.curve = [LossPoint(**point) for point in saved["curve"]]
     state.history, state.unlogged = saved["history"], saved["unlogged"]
+
+
+@contextmanager
+def _writing_explained(folder: Path) -> Iterator[None]:
+    """PyTorch and safetensors hide a full disk behind errors of their own."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        if shutil.disk_usage(folder).free < ENOUGH_SPACE:
+            raise DiskFullError(
+                "no space left", where=str(folder), fix="free space and run again: it resumes"
+            ) from None
+        raise StorageError(f"a checkpoint cannot be written: {error}", where=str(folder)) from None
 
 
 def _complete(folder: Path) -> list[Path]:

@@ -72,11 +72,13 @@ class DeepSpeedEngine:
         self._engine.set_gradient_accumulation_boundary(last)
         self._engine.backward(loss)
 
-    def step(self, learning_rate: float) -> None:
-        """Clip, update, clear."""
+    def step(self, learning_rate: float) -> float | None:
+        """Clip, update, clear; the gradient's norm where DeepSpeed has it."""
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._engine.step()
+        norm = self._engine.get_global_grad_norm()
+        return None if norm is None else float(norm)
 
     def save_checkpoint(self, folder: Path) -> None:
         """Write DeepSpeed's own files, each rank its part."""

@@ -52,8 +52,11 @@ class Engine(Protocol):
         """Add the loss's gradient; `last` marks the last micro-batch of the step."""
         ...
 
-    def step(self, learning_rate: float) -> None:
-        """Average over ranks, clip, update the weights and clear the gradients."""
+    def step(self, learning_rate: float) -> float | None:
+        """Average over ranks, clip, update the weights, clear the gradients; the gradient's norm where it is clipped.
+
+        The norm is the one before clipping.
+        """
         ...
 
     def save_checkpoint(self, folder: Path) -> None:

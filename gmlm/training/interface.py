@@ -45,6 +45,8 @@ class TrainingState:
         step: Optimiser steps done.
         loss: Loss of the last step.
         learning_rate: Learning rate of the last step.
+        gradient_norm: Norm of the last step's gradient before clipping; None where nothing is clipped.
+        checkpoint_step: Step of the last checkpoint; 0 before the first.
         curve: Points so far.
         history: Whatever hooks record, by name; JSON values only. It survives an interruption.
         unlogged: Losses of the steps since the last point of the curve.
@@ -55,6 +57,8 @@ class TrainingState:
     step: int = 0
     loss: float = float("nan")
     learning_rate: float = 0.0
+    gradient_norm: float | None = None
+    checkpoint_step: int = 0
     curve: list[LossPoint] = field(default_factory=list)
     history: dict[str, list[Any]] = field(default_factory=dict)
     unlogged: list[float] = field(default_factory=list)

@@ -52,7 +52,7 @@ def train(
     Raises:
         CheckpointMismatchError: `checkpoints` holds other work.
         InterruptedRunError: SIGINT or SIGTERM came; a checkpoint was written first.
-        TrainingError: The loss is not finite; the last good checkpoint stays.
+        TrainingError: The loss or its gradient is not finite; the last good checkpoint stays.
     """
     world = join_world()
     engine = open_engine(model, loss, optimisation, world)
@@ -63,15 +63,16 @@ def train(
     with interruption() as interrupted, _shown(description, state, world) as bar:
         while state.step < steps:
             rate = learning_rate(state.step, steps, optimisation)
-            step_loss = _optimise(engine, batches(state.step), rate, _step_seed(seed, state.step, world), world)
-            _record(state, step_loss, rate, optimisation.log_every, description)
+            step_loss, norm = _optimise(engine, batches(state.step), rate, _step_seed(seed, state.step, world), world)
+            _check_finite(state.step, step_loss, norm, description)
+            _record(state, step_loss, rate, norm, optimisation.log_every)
             for hook in hooks:
                 hook.after_step(state)
             stop = world.any(interrupted.requested)
             if checkpoints is not None and (stop or _checkpoint_is_due(state, optimisation)):
                 save_checkpoint(checkpoints, state, engine, world, fingerprint)
-            if stop and state.step < steps:
-                raise InterruptedRunError(f"stopped at step {state.step} of {steps}", fix="run again: it resumes there")
+            if stop:
+                raise InterruptedRunError(f"stopped at step {state.step} of {steps}", fix="run again: it resumes")
             if bar is not None:
                 bar.advance()
                 bar.show(loss=state.loss)
@@ -80,12 +81,14 @@ def train(
     return TrainingResult(steps, state.curve, state.history)
 
 
-def _optimise(engine: Engine, batches: Sequence[Batch], rate: float, seed: int, world: World) -> float:
-    """One optimiser step over the micro-batches; returns the mean loss over all their targets."""
+def _optimise(
+    engine: Engine, batches: Sequence[Batch], rate: float, seed: int, world: World
+) -> tuple[float, float | None]:
+    """One optimiser step over the micro-batches; the mean loss over all their targets and the gradient's norm."""
     engine.model.train()
     torch.manual_seed(seed)
     weights = [float(batch.get(WEIGHT, 1.0)) for batch in batches]
-    total = world.sum(sum(weights))
+    total = world.sum(sum(weights)) or 1.0  # A step may have nothing to predict; its loss is zero then.
     step_loss = 0.0
     for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
         loss = engine({name: tensor.to(world.device) for name, tensor in batch.items()})
@@ -93,19 +96,21 @@ def _optimise(engine: Engine, batches: Sequence[Batch], rate: float, seed: int, 
         engine.backward(loss * (weight * world.size / total), last=index == len(batches) - 1)
         step_loss += float(loss.detach()) * weight / total
     step_loss = world.sum(step_loss)
-    if math.isfinite(step_loss):
-        engine.step(rate)
-    return step_loss
+    return step_loss, engine.step(rate) if math.isfinite(step_loss) else None
 
 
-def _record(state: TrainingState, loss: float, rate: float, log_every: int, description: str) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss of step {state.step + 1} is not finite",
-            where=description,
-            fix="lower the learning rate, lengthen the warm-up, or use precision fp32; the last checkpoint is kept",
-        )
-    state.step, state.loss, state.learning_rate = state.step + 1, loss, rate
+def _check_finite(step: int, loss: float, norm: float | None, description: str) -> None:
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if value is not None and not math.isfinite(value):
+            raise TrainingError(
+                f"the {name} of step {step + 1} is not finite",
+                where=description,
+                fix="lower the learning rate, lengthen the warm-up, or use precision fp32; the last checkpoint is kept",
+            )
+
+
+def _record(state: TrainingState, loss: float, rate: float, norm: float | None, log_every: int) -> None:
+    state.step, state.loss, state.learning_rate, state.gradient_norm = state.step + 1, loss, rate, norm
     state.unlogged.append(loss)
     if state.step % log_every == 0 or state.step == state.steps:
         mean = math.fsum(state.unlogged) / len(state.unlogged)

@@ -46,16 +46,19 @@ class TorchEngine:
         """Add the loss's gradient."""
         torch.autograd.backward(loss)
 
-    def step(self, learning_rate: float) -> None:
-        """Average over ranks, clip, update, clear."""
+    def step(self, learning_rate: float) -> float | None:
+        """Average over ranks, clip, update, clear; the gradient's norm where it is clipped."""
+        norm = None
         if self._world.size > 1:
             self._average_gradients()
         if self._optimisation.max_gradient_norm > 0:
-            nn.utils.clip_grad_norm_(self._objective.parameters(), self._optimisation.max_gradient_norm)
+            limit = self._optimisation.max_gradient_norm
+            norm = float(nn.utils.clip_grad_norm_(self._objective.parameters(), limit))
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
+        return norm
 
     def _average_gradients(self) -> None:
         for parameter in self._objective.parameters():

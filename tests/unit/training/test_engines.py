@@ -21,6 +21,9 @@ def deepspeed(stage: int) -> OptimisationConfig:
     return TORCH.model_copy(update={"engine": "deepspeed", "zero_stage": stage})
 
 
+ENGINES = {"torch": TORCH, **{f"zero-{stage}": deepspeed(stage) for stage in range(4)}}
+
+
 def tiny_bert() -> BertForMaskedLM:
     torch.manual_seed(0)
     config = BertConfig(
@@ -82,7 +85,7 @@ def test_zero_trains_as_plain_pytorch(stage: int) -> None:
     weights_agree(plain, zero, tolerance=1e-5)
 
 
-@pytest.mark.parametrize("optimisation", [TORCH, *(deepspeed(stage) for stage in range(4))], ids=str)
+@pytest.mark.parametrize("optimisation", ENGINES.values(), ids=ENGINES)
 def test_a_stopped_run_resumes_to_the_same_bits(optimisation: OptimisationConfig, tmp_path: Path) -> None:
     straight, resumed = tiny_bert(), tiny_bert()
     expected = run(optimisation, straight)
