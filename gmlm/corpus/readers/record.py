@@ -88,14 +88,17 @@ class InputFile:
     def whole_file_faults(self, encoding: str) -> Iterator[None]:
         """Turn truncation, damage and wrong encoding into DataFormatError with file and position."""
         try:
-            yield
+            try:
+                yield
+            except UnicodeError:
+                # Looking for the position may find that the file is damaged, which then is the cause.
+                position = self._first_undecodable(encoding)
+                fix = f"set the source's 'encoding' to the one it is in; it was read as {encoding}"
+                raise self.fault("the text cannot be decoded", fix, position) from None
         except EOFError:
             raise self.fault("the gzip file is truncated", "fetch the file again") from None
         except (gzip.BadGzipFile, zlib.error):
             raise self.fault("not a sound gzip file", "fetch it again, or rename it if it is not packed") from None
-        except UnicodeError:
-            fix = f"set the source's 'encoding' to the one it is in; it was read as {encoding}"
-            raise self.fault("the text cannot be decoded", fix, self._first_undecodable(encoding)) from None
 
     def _first_undecodable(self, encoding: str) -> str | None:
         decoder, line = codecs.getincrementaldecoder(encoding)(), 1

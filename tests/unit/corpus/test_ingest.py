@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gmlm.config import SourceConfig
 from gmlm.corpus.ingest import ingest, normal_form
 from gmlm.errors import DataFormatError, EmptyCorpusError
-from gmlm.shards import read_documents
+from gmlm.shards import Quarantine, read_documents
 
 
 def lines(*records: object) -> str:
@@ -106,6 +106,29 @@ def test_a_fault_in_a_later_file_publishes_nothing_and_a_second_run_gives_the_sa
     other = make_run("ingest", fingerprint="e" * 64)
     assert first.files == ingest(config, other).files
     assert [document.text for document in read_documents(run.store, first)] == ["a", "b"]
+
+
+def test_a_damaged_file_that_cannot_be_decoded_either_is_damaged(write_file, run_ingest):
+    path = write_file("a.jsonl.gz", lines({"text": "a"}) + "\xff", encoding="latin-1")
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(DataFormatError, match="the gzip file is truncated"):
+        run_ingest(path, reader="jsonl")
+
+
+def test_an_interrupted_ingest_starts_again_and_gives_the_same_bytes(write_file, make_run, monkeypatch):
+    path = write_file("a.jsonl", lines(*({"text": f"Befund {number}"} for number in range(6))))
+    config, run = SourceConfig(reader="jsonl", path=str(path)), make_run("ingest")
+    with monkeypatch.context() as patch:
+        patch.setattr(Quarantine, "write", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(config, run)
+    assert list(run.store.list(run.prefix)) == [run.key("documents/00000.parquet")]
+    resumed = ingest(config, run)
+    assert resumed.files == ingest(config, make_run("ingest", fingerprint="e" * 64)).files
+
+
+def _interrupt(_: Quarantine) -> None:
+    raise KeyboardInterrupt
 
 
 def test_no_path_of_this_machine_enters_the_output(write_file, make_run, tmp_path):
