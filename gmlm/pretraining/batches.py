@@ -80,11 +80,17 @@ class MaskedBatches:
 
     def __call__(self, step: int) -> Sequence[Batch]:
         """The micro-batches of a step on this rank, longest rows first."""
-        return list(self.micro_batches(step))
+        first = step * self.rows_per_step
+        return list(self._micro_batches(step, range(first, first + self.rows_per_step)))
 
-    def micro_batches(self, step: int) -> Iterator[Batch]:
-        """The micro-batches of a step on this rank, one by one."""
-        rows = self._rows_of(step)
+    def one_pass(self) -> Iterator[Batch]:
+        """Every row of the first epoch once, for evaluation; the last step is as short as it comes out."""
+        for step, first in enumerate(range(0, self.rows_per_epoch, self.rows_per_step)):
+            yield from self._micro_batches(step, range(first, min(first + self.rows_per_step, self.rows_per_epoch)))
+
+    def _micro_batches(self, step: int, numbers: range) -> Iterator[Batch]:
+        """The micro-batches, on this rank, of the rows with these numbers."""
+        rows = [self._row(number) for number in numbers]
         widths = np.array([self._width(row) for row in rows])
         order = np.argsort(-widths, kind="stable")
         for group in self._groups(widths[order]):
@@ -111,14 +117,11 @@ class MaskedBatches:
         mean = float((self._segments.lengths + SPECIAL_TOKENS).mean())
         return max(1, round(settings.batch_tokens / mean / settings.world_size)) * settings.world_size
 
-    def _rows_of(self, step: int) -> list[Indices]:
-        """The segments of each row of a step."""
-        rows = []
-        for number in range(step * self.rows_per_step, (step + 1) * self.rows_per_step):
-            epoch, row = divmod(number, self.rows_per_epoch)
-            plan = self._epoch(epoch)
-            rows.append(plan.segments[plan.offsets[row] : plan.offsets[row + 1]])
-        return rows
+    def _row(self, number: int) -> Indices:
+        """The segments of a row; rows are numbered through all epochs."""
+        epoch, row = divmod(number, self.rows_per_epoch)
+        plan = self._epoch(epoch)
+        return plan.segments[plan.offsets[row] : plan.offsets[row + 1]]
 
     def _width(self, row: Indices) -> int:
         settings = self._settings

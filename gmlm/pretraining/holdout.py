@@ -7,7 +7,6 @@ and models with one tokenizer can be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 
@@ -16,7 +15,7 @@ from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.telemetry import metrics
-from gmlm.training import Batch, TrainingState
+from gmlm.training import TrainingState
 from gmlm.training.interface import WEIGHT
 
 MASK_RATE = 0.15
@@ -53,7 +52,7 @@ class HoldoutEvaluation:
         device = next(model.parameters()).device
         total = targets = 0.0
         with torch.no_grad():
-            for batch in self._one_pass():
+            for batch in self._batches.one_pass():
                 count = float(batch[WEIGHT])
                 placed = {name: tensor.to(device) for name, tensor in batch.items()}
                 total += float(masked_lm_loss(model, placed)) * count
@@ -61,8 +60,3 @@ class HoldoutEvaluation:
         loss = total / max(1.0, targets)
         metrics.observe_held_out_loss(loss)
         return {"step": step, "loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}
-
-    def _one_pass(self) -> Iterator[Batch]:
-        """All held-out rows; the last step may begin a second pass, in every evaluation alike."""
-        for step in range(self._batches.steps_of(1)):
-            yield from self._batches.micro_batches(step)

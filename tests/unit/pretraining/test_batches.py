@@ -58,14 +58,9 @@ def segments(batch: Batch) -> list[list[int]]:
 
 @pytest.mark.parametrize("settings", [PACKED, ALONE])
 def test_an_epoch_holds_every_token_once(corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings) -> None:
-    settings = replace(settings, batch_tokens=32) if settings.packed else settings
     batches = MaskedBatches(corpus, vocabulary, settings)
-    rows = [row for step in range(batches.steps_of(1)) for batch in batches(step) for row in segments(batch)]
-    seen = sorted(token for row in rows for token in row[1:-1])
-    if settings.packed:  # One row a step: the epoch ends with its last step.
-        assert seen == sorted(corpus.ids.tolist())
-    else:
-        assert len(seen) >= len(corpus.ids)
+    rows = [row for batch in batches.one_pass() for row in segments(batch)]
+    assert sorted(token for row in rows for token in row[1:-1]) == sorted(corpus.ids.tolist())
     assert all(row[0] == vocabulary.cls and row[-1] == vocabulary.sep for row in rows)
 
 
@@ -105,6 +100,16 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(
         assert all(torch.equal(a[name], b[name]) for name in a)
     other = MaskedBatches(corpus, vocabulary, replace(settings, seed=2))(19)
     assert not torch.equal(other[0]["input_ids"], last[0]["input_ids"])
+
+
+@pytest.mark.parametrize("settings", [PACKED, ALONE])
+def test_training_sees_each_epoch_whole(corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings) -> None:
+    settings = replace(settings, batch_tokens=32 if settings.packed else 1)  # One row a step.
+    batches = MaskedBatches(corpus, vocabulary, settings)
+    steps = batches.steps_of(1)
+    for epoch in range(2):
+        rows = [row for step in range(steps) for batch in batches(epoch * steps + step) for row in segments(batch)]
+        assert sorted(token for row in rows for token in row[1:-1]) == sorted(corpus.ids.tolist())
 
 
 @pytest.mark.parametrize("settings", [PACKED, ALONE])
