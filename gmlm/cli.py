@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -155,9 +153,10 @@ def _run(path: Path, selection: Selection, store: str | None) -> None:
 
 def main() -> None:
     """Run a command; every error of ours becomes one message and an exit code of its own."""
+    from gmlm import interruption
     from gmlm.errors import GmlmError
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.install()
     try:
         app()
     except GmlmError as error:
@@ -168,10 +167,6 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         _fail_unexpectedly(error)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _fail_unexpectedly(error: Exception) -> NoReturn:

@@ -39,7 +39,7 @@ class RawInput(_Closed):
 
 
 class InputManifest(_Closed):
-    """A data set that this one was made from: its role for the stage, its folder in the store, its manifest's sha256."""
+    """A data set that this one was made from: its role for the stage, its folder, its manifest's sha256."""
 
     role: str
     prefix: str

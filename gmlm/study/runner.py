@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from gmlm import interruption
 from gmlm.errors import AccessDeniedError, ConfigError, DiskFullError, GmlmError, InterruptedRunError, StorageError
 from gmlm.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gmlm.stage import StageRun
@@ -71,6 +72,7 @@ class StudyRunner:
             StorageError: The store ignores conditional writes.
             ConfigError: Stages before the selected ones are not finished.
         """
+        interruption.clear()
         probe_conditional_writes(self._store)
         for node_id in selection.nodes(self._plan.graph):
             started = time.perf_counter()
@@ -78,6 +80,8 @@ class StudyRunner:
             outcome = NodeOutcome(outcome.status, time.perf_counter() - started, outcome.error)
             self._outcome.nodes[node_id] = outcome
             self._observer(node_id, outcome)
+            if interruption.requested():
+                raise InterruptedRunError("stopped", where=node_id, fix="run the same command again: it resumes")
         return self._outcome
 
     def _run_one(self, node_id: str, selection: Selection) -> NodeOutcome:

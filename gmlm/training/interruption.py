@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import gmlm.interruption
+
 
 class Interruption:
     """Whether the process was asked to stop."""
@@ -20,6 +22,7 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        gmlm.interruption.request()
 
 
 @contextmanager

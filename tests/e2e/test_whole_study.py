@@ -28,7 +28,7 @@ def gmlm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def contents(store: Store) -> dict[str, bytes]:
     """Everything that stages published: keys are STAGE/NAME/FINGERPRINT/..."""
-    return {key: store.read(key) for key in store.list() if key.split("/")[0] in STAGES}
+    return {key: store.read(key) for stage in STAGES for key in store.list(stage)}
 
 
 @pytest.fixture(scope="session")
