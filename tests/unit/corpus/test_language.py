@@ -13,6 +13,10 @@ def test_long_texts_are_told_apart():
         assert not is_in_language(text, "de" if language == "en" else "en")
 
 
+def test_the_start_of_a_text_decides():
+    assert identified_language(GERMAN * 5 + ENGLISH * 50) == "de"
+
+
 def test_texts_below_the_limit_are_kept_and_at_the_limit_judged():
     text = (ENGLISH * 3)[:SURE_FROM]
     assert is_in_language(text[:-1], "de")
