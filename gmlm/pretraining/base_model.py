@@ -10,6 +10,7 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from gmlm.config import BaseModelConfig
 from gmlm.errors import InputNotFoundError
@@ -55,6 +56,7 @@ def locate_model(name: str, study_folder: Path) -> Path:
 
 def save_model(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
     """Write `config.json`, `model.safetensors` in one file and the tokenizer, free of any local path."""
+    transformers_logging.disable_progress_bar()
     model.save_pretrained(folder, max_shard_size="1TB")
     tokenizer.save_pretrained(folder)
     for file in (folder / "tokenizer_config.json", folder / "config.json"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from gmlm.config import ArchitectureConfig
 from gmlm.errors import ConfigError, DataFormatError, ModelMismatchError
 from gmlm.pretraining.isolation import position_offset
+from gmlm.telemetry import get_logger
+
+_logger = get_logger(__name__)
 
 SPARE_ROWS, SPARE_SHARE = 128, 0.01
 """An embedding may exceed its tokenizer by so many rows or this share of them: published models round it up."""
@@ -56,11 +60,13 @@ def load_encoder(folder: Path, name: str, seed: int) -> PreTrainedModel:
 
     Raises:
         DataFormatError: The folder holds no masked language model in safetensors.
+        ModelMismatchError: Weights of the encoder itself are missing.
     """
     torch.manual_seed(seed)
+    transformers_logging.disable_progress_bar()
     try:
-        return AutoModelForMaskedLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        model, loading = AutoModelForMaskedLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
         raise DataFormatError(
@@ -68,6 +74,19 @@ def load_encoder(folder: Path, name: str, seed: int) -> PreTrainedModel:
             where=name,
             fix="use an encoder with config.json and model.safetensors; convert pytorch_model.bin first",
         ) from None
+    _check_complete(model, loading["missing_keys"], name)
+    return model
+
+
+def _check_complete(model: PreTrainedModel, missing: Iterable[str], name: str) -> None:
+    """Refuse a checkpoint without parts of the encoder; a missing head is only worth a warning."""
+    prefix = f"{model.base_model_prefix}."
+    lost = sorted(key for key in missing if key.startswith(prefix))
+    if lost:
+        what = f"{len(lost)} weights of the encoder are missing, such as {lost[0]}"
+        raise ModelMismatchError(what, where=name, fix="use a complete checkpoint that fits its config.json")
+    if missing:
+        _logger.warning("the checkpoint has no language-model head; it starts at random", extra={"model": name})
 
 
 def build_encoder(config: ArchitectureConfig, tokenizer: Any, longest_row: int, seed: int) -> PreTrainedModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
 from gmlm.config import BaseModelConfig
-from gmlm.errors import DataFormatError, InputNotFoundError, ModelMismatchError
+from gmlm.errors import DataFormatError, GmlmError, InputNotFoundError, ModelMismatchError
 from gmlm.pretraining.base_model import import_model
 from gmlm.stage import StageRun
 
@@ -88,6 +89,21 @@ def test_a_truncated_weight_file_is_named(make_run: MakeRun, folder: Path) -> No
     weights.write_bytes(weights.read_bytes()[:200])
     with pytest.raises(DataFormatError):
         import_model(BaseModelConfig(model="models/tiny"), make_run("base-model"))
+
+
+def test_a_checkpoint_without_a_layer_is_refused(make_run: MakeRun, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
+    with pytest.raises(ModelMismatchError, match="encoder are missing"):
+        import_model(BaseModelConfig(model="models/tiny"), make_run("base-model"))
+
+
+def test_a_checkpoint_of_another_width_is_refused(make_run: MakeRun, folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 24}))
+    with pytest.raises(GmlmError) as caught:
+        import_model(BaseModelConfig(model="models/tiny"), make_run("base-model"))
+    assert caught.value.where == "models/tiny"
 
 
 def test_a_folder_without_tokenizer_is_named(make_run: MakeRun, folder: Path) -> None:
