@@ -8,8 +8,8 @@ from typing import Any
 SURE_FROM = 200
 """Characters from which the language is identified; shorter texts, such as lists of drugs, are too often misjudged."""
 JUDGED_BY = 500
-"""Characters from the start of a text that are looked at. Of 3,894 real letters, summaries, answers and abstracts none was
-misjudged by these, nor by the whole text, which takes three times as long."""
+"""Characters from the start of a text that are looked at. Of 3,894 real letters, summaries, answers and abstracts none
+was misjudged by these, nor by the whole text, which takes three times as long."""
 
 
 def is_in_language(text: str, language: str) -> bool:
