@@ -56,9 +56,9 @@ class TaskConfig(Frozen):
     id_field: str | None = None
     """Key of the document's id (JSONL)."""
     label_column: int = 1
-    """Column of the BIO tag (CoNLL), counted from 0 after the token; the token is column `token_column`."""
+    """Column of the BIO tag (CoNLL), counted from 0."""
     token_column: int = 0
-    """Column of the token (CoNLL)."""
+    """Column of the token (CoNLL), counted from 0."""
     count_documents_without_labels: bool = True
     """Whether documents without gold labels enter the multi-label score; the report names the choice."""
     article_stripping: Literal["english", "german", "none"] = "german"

@@ -149,10 +149,19 @@ def test_documents_with_more_windows_than_a_batch_are_learnt_whole(fit, calm_mod
 
 @pytest.mark.parametrize("model_type", ["roberta", "electra", "deberta-v2", "modernbert"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_architecture_of_the_study_takes_every_head(fit, make_model, kind, model_type):
+def test_every_architecture_takes_every_head_and_texts_longer_than_it_has_positions(
+    fit, make_model, annotated, squad, kind, model_type
+):
+    rows = annotated(6)
+    for row in rows:
+        row["text"] += " nimmt keine Medikamente ." * 20  # 80 tokens, for 64 positions
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    content = squad(rows=rows) if kind == "question_answering" else lines
     extra = {"embedding_size": 32} if model_type == "electra" else {}
-    cell = fit(kind, model=make_model(model_type=model_type, **extra), epochs=1, max_length=512)
-    assert len(cell.predictions()) == 24
+    model = make_model(model_type=model_type, **extra)
+    cell = fit(kind, content=content, model=model, epochs=1, max_length=512)
+    assert len(cell.predictions()) == 6
+    assert cell.manifest.counters["windows"] >= 2 * 6
 
 
 def test_a_tokenizer_larger_than_the_embeddings_is_refused(fit, make_model):
