@@ -130,6 +130,18 @@ def test_a_model_continues_from_its_base(make_run: MakeRun, inputs: dict[str, Ma
     assert training_report(run)[0]["holdout"][0]["loss"] == base.metrics["holdout_loss"]
 
 
+def test_the_card_tells_origin_phases_and_held_out_figures(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:
+    run = make_run("pretrain", "clinical", inputs=inputs)
+    manifest = pretrain(from_scratch(phase(steps=3)), run)
+    card = run.store.read(run.key("model/README.md")).decode()
+    assert card.startswith("---\nlanguage: de\n")
+    assert "# clinical" in card
+    assert "random weights (bert)" in card
+    assert (
+        f"| 1 | c | 3 | {training_report(run)[0]['tokens_per_step']} | {manifest.metrics['holdout_loss']:.4f} |" in card
+    )
+
+
 def test_a_model_without_phases_is_its_base(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:
     base = pretrain(from_scratch(phase(steps=2)), make_run("pretrain", "base", inputs=inputs))
     run = make_run("pretrain", "same", inputs={"base": base})
