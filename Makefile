@@ -7,7 +7,7 @@ RUN := .venv/bin
 QUICKSTART ?= runs/quickstart
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu lint format bench-% lock clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,12 @@ slow: setup ## Only the tests that take longer than ten seconds
 
 gpu: setup ## Only the tests that need a GPU
 	@$(RUN)/python -m pytest -q -m gpu
+
+pipelines: setup ## Compile every pipeline for every profile into compiled/
+	@$(RUN)/gmlm pipeline compile --output compiled
+
+e2e: setup ## Run a study in real pods: KUBECONFIG, KF_PIPELINES_ENDPOINT and GMLM_E2E_* name the cluster
+	@$(RUN)/python -m pytest -q -m cluster tests/e2e
 
 lint: setup ## Style, types and formatting
 	@$(RUN)/ruff check .

@@ -34,12 +34,20 @@ def assemble(
 
     @pipeline(name=name, description=description)
     def assembled(study: str, store: str, study_folder: str = "") -> None:
+        """Plan, run the phases, check.
+
+        Args:
+            study: The study as YAML text, or the address of a study file.
+            store: Folder or s3://bucket/prefix for all that the study writes.
+            study_folder: Where relative input paths of the study start: a folder, or s3://bucket/prefix.
+        """
         word = notify_exit(store=store, study=study, run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER)
         with dsl.ExitHandler(configure(word, profile, "notify_exit"), name=name):
             planned = plan_study(study=study, store=store, study_folder=study_folder)
             last = configure(planned, profile, "plan_study")
             for phase in built:
                 task = phase(store=store, plan=planned.output, study_folder=study_folder).after(last)
+                task.set_caching_options(False)
                 last = task if last is planned else task.ignore_upstream_failure()
             check = check_study(store=store, plan=planned.output, stages=wanted)
             configure(check, profile, "check_study").after(last).ignore_upstream_failure()

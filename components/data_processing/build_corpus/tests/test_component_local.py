@@ -1,0 +1,24 @@
+"""`build_corpus` in a process of its own finishes its node in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.data_processing.build_corpus.component import build_corpus
+
+pytestmark = pytest.mark.usefixtures("setup_and_teardown_subprocess_runner")
+
+
+def test_it_finishes_its_node(planned: Any, stub_study: Path) -> None:
+    manifest = planned.manifest("tokens/general--words")
+    before = manifest.read_bytes()
+    planned.forget("tokens/general--words")
+    task = build_corpus(
+        store=planned.store, plan=planned.plan, node="tokens/general--words", study_folder=str(stub_study.parent)
+    )
+    assert manifest.read_bytes() == before
+    assert Path(task.outputs["manifest"].path).read_bytes() == before
+    assert task.outputs["metrics"].metadata == {"f1": 0.5}
