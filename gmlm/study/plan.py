@@ -66,7 +66,9 @@ def plan_study(graph: Graph, study_folder: Path) -> Plan:
     plan, cache = Plan(graph), HashCache()
     for node in graph.values():
         files = raw_files(node, study_folder)
-        plan.nodes[node.id] = identify(node, plan.nodes, tuple(cache.raw_input(file) for file in files))
+        plan.nodes[node.id] = identify(
+            node, plan.nodes, tuple(cache.raw_input(name, file) for name, file in files.items())
+        )
     cache.save()
     return plan
 

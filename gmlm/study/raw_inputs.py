@@ -22,8 +22,10 @@ from gmlm.storage.files import sha256_of
 from gmlm.study.node import Node
 
 
-def raw_files(node: Node, study_folder: Path) -> list[Path]:
-    """The input files of a node, sorted.
+def raw_files(node: Node, study_folder: Path) -> dict[str, Path]:
+    """The input files of a node by the names that its output knows them by.
+
+    Files of a source are named from the source's folder on, as the ids of their documents are; others by their name.
 
     Raises:
         InputNotFoundError: One of them does not exist.
@@ -32,7 +34,18 @@ def raw_files(node: Node, study_folder: Path) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise InputNotFoundError("no such file", where=f"{node.id}: {file}", fix="correct the path in the study")
-    return files
+    if isinstance(node.config, SourceConfig):
+        from gmlm.corpus.inputs import input_root
+
+        root = input_root(node.config, study_folder)
+        return {file.relative_to(root).as_posix(): file for file in files}
+    return {_name(file, files): file for file in files}
+
+
+def _name(file: Path, files: list[Path]) -> str:
+    """The file's name; with its folder's where another file of the node is called alike."""
+    alike = sum(other.name == file.name for other in files)
+    return file.name if alike == 1 else f"{file.parent.name}/{file.name}"
 
 
 def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
@@ -77,13 +90,13 @@ class HashCache:
             return {}
         return known if isinstance(known, dict) else {}
 
-    def raw_input(self, file: Path) -> RawInput:
-        """Name, size and sha256 of a file."""
+    def raw_input(self, name: str, file: Path) -> RawInput:
+        """Size and sha256 of a file that is known by a name."""
         status = file.stat()
         identity = f"{file.absolute()}|{status.st_size}|{status.st_mtime_ns}"
         if identity not in self._known:
             self._known[identity] = sha256_of(file)
-        return RawInput(name=file.name, bytes=status.st_size, sha256=self._known[identity])
+        return RawInput(name=name, bytes=status.st_size, sha256=self._known[identity])
 
     def save(self) -> None:
         """Keep what was learnt; a cache that cannot be written is no error."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gmlm.config import StudyConfig, parse_study
 from gmlm.errors import ConfigError
 from gmlm.study.graph import build_graph
+from gmlm.study.raw_inputs import raw_files
 from gmlm.study.registry import COMMANDS, STAGES
 from gmlm.study.selection import Selection
 
@@ -118,3 +121,11 @@ def test_a_part_is_selected_by_name(study: StudyConfig) -> None:
     assert Selection(only="ingest", name="german").nodes(graph) == ["ingest/german"]
     with pytest.raises(ConfigError, match="no part is named 'gemran'"):
         Selection(only="ingest", name="gemran").nodes(graph)
+
+
+def test_input_files_are_named_from_the_sources_folder_on(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "texts" / folder).mkdir(parents=True)
+        (tmp_path / "texts" / folder / "note.txt").write_text(folder)
+    graph = build_graph(parse_study("name: x\nsources: {t: {reader: text, path: texts}}"))
+    assert list(raw_files(graph["ingest/t"], tmp_path)) == ["a/note.txt", "b/note.txt"]
