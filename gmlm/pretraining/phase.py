@@ -52,12 +52,7 @@ def run_phase(
         ModelMismatchError: The corpus was tokenised with another vocabulary.
     """
     check_length(model, phase.sequence_length, f"models.{name}")
-    corpus, held_out = (read_tokens(store, tokens, side) for side in ("train", "holdout"))
-    for part in (corpus, held_out):
-        _check_ids(part, vocabulary, tokens.prefix)
-    if corpus.documents == corpus.empty_documents:
-        raise EmptyCorpusError("no tokens to train on", where=tokens.prefix, fix="check the recipe of the corpus")
-
+    corpus, held_out = _read(store, tokens, vocabulary)
     settings = _batch_settings(phase, model, seed)
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = phase.steps or batches.steps_of(phase.epochs or 1)
@@ -88,6 +83,16 @@ def run_phase(
         "tokens_per_step": round(seen / steps),
     }
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _read(store: Store, tokens: Manifest, vocabulary: Vocabulary) -> tuple[TokenCorpus, TokenCorpus]:
+    """The training and the held-out documents."""
+    corpus, held_out = (read_tokens(store, tokens, side) for side in ("train", "holdout"))
+    for part in (corpus, held_out):
+        _check_ids(part, vocabulary, tokens.prefix)
+    if corpus.documents == corpus.empty_documents:
+        raise EmptyCorpusError("no tokens to train on", where=tokens.prefix, fix="check the recipe of the corpus")
+    return corpus, held_out
 
 
 def _batch_settings(phase: PhaseConfig, model: PreTrainedModel, seed: int) -> BatchSettings:

@@ -33,6 +33,7 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
     """
     world = join_world()
     model, tokenizer = _starting_point(config, run)
+    model.to(world.device)  # The first held-out loss is taken before training starts.
     vocabulary = vocabulary_of(tokenizer, run.name)
     results = [
         run_phase(
