@@ -22,7 +22,7 @@ from gmlm.finetuning.splits import SPLITS
 from gmlm.finetuning.token_classification import TokenClassification
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
-from gmlm.training import TrainingResult, train
+from gmlm.training import TrainingMetrics, TrainingResult, train
 
 REPORTED = ("f1", "precision", "recall", "exact_match")
 """Scores that the manifest names as metrics."""
@@ -76,6 +76,7 @@ def _trained(
     settings = config.task.finetuning
     items = objective.training_items(examples)
     plan = plan_batches(items, settings.batch_size, settings.epochs, config.seed)
+    tokens = settings.epochs * sum(len(window.ids) for item in items for window in item.windows)
     torch.manual_seed(config.seed)  # of the head; train() seeds every step by itself
     model = objective.load_model()
     result = train(
@@ -87,6 +88,7 @@ def _trained(
         seed=config.seed,
         fingerprint=run.fingerprint,
         checkpoints=run.scratch / "checkpoints",
+        hooks=[TrainingMetrics(run.stage, tokens // len(plan))],
         description=f"Fine-tune {run.name}",
     )
     return model, result, sum(len(item.windows) for item in items)
