@@ -15,7 +15,7 @@ class TranslatorTraining(Frozen):
 
     parallel: str
     """JSONL file (may be gzipped) with the keys `en` and `de`, one segment pair a line; relative to the study file."""
-    vocab_size: int = Field(4096, gt=100)
+    vocab_size: int = Field(2000, gt=100)
     """Size of the joint SentencePiece vocabulary."""
     hidden_size: int = Field(128, gt=0)
     """Model width."""
@@ -27,11 +27,15 @@ class TranslatorTraining(Frozen):
     """Width of the feed-forward layers."""
     steps: int = Field(1000, gt=0)
     """Optimiser steps."""
-    batch_tokens: int = Field(2048, gt=0)
-    """Target tokens of one batch, padding included."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the activations dropped; worth raising where training makes more than some ten passes over the pairs."""
+    batch_tokens: int = Field(1024, gt=0)
+    """Tokens of one batch on either side, padding included."""
     max_length: int = Field(128, gt=1)
     """Longest segment in tokens; longer training pairs are left out and counted."""
-    optimisation: OptimisationConfig = OptimisationConfig(learning_rate=2e-3, warmup_ratio=0.1, label_smoothing=0.1)
+    optimisation: OptimisationConfig = OptimisationConfig(
+        learning_rate=2e-3, warmup_ratio=0.1, betas=(0.9, 0.98), label_smoothing=0.1
+    )
     """Optimiser and schedule."""
 
 

@@ -111,8 +111,11 @@ def _initialise(config: TranslatorTraining, tokenizer: MarianTokenizer, longest:
         encoder_ffn_dim=config.feed_forward_size,
         decoder_ffn_dim=config.feed_forward_size,
         max_position_embeddings=POSITIONS_PER_TOKEN * longest,
+        dropout=config.dropout,
         activation_function="swish",
         scale_embedding=True,
+        # Glorot's, as in Marian; transformers' 0.02 is made for wide models and starts small ones many times slower.
+        init_std=config.hidden_size**-0.5,
         share_encoder_decoder_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,

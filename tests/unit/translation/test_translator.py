@@ -4,7 +4,7 @@ import shutil
 import pytest
 from transformers import AutoModelForSeq2SeqLM, BertConfig, BertModel
 
-from gmlm.config import TranslatorConfig
+from gmlm.config import TranslatorConfig, TranslatorTraining
 from gmlm.errors import CheckpointMismatchError, EmptyCorpusError, InputNotFoundError, ModelMismatchError
 from gmlm.training.loop import train
 from gmlm.translation.translator import build_translator
@@ -73,9 +73,8 @@ class TestTraining:
 
 
 def checkpointed():
-    return config(
-        optimisation={"learning_rate": 2e-3, "warmup_ratio": 0.1, "label_smoothing": 0.1, "checkpoint_every": 1}
-    )
+    optimisation = TranslatorTraining(parallel="pairs.jsonl").optimisation
+    return config(optimisation=optimisation.model_copy(update={"checkpoint_every": 1}))
 
 
 def stop_after(monkeypatch, steps):
