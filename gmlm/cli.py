@@ -157,6 +157,7 @@ def main() -> None:
     from gmlm.errors import GmlmError
 
     interruption.install()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # the stages show their own
     try:
         app()
     except GmlmError as error:

@@ -14,6 +14,7 @@ from gmlm.config import (
     StudyConfig,
     TokensConfig,
     TranslateConfig,
+    TranslatorConfig,
     TranslatorScoreConfig,
 )
 from gmlm.errors import ConfigError
@@ -67,7 +68,8 @@ class _GraphBuilder:
 
     def _add_translations(self) -> None:
         for name, translator in self._study.translators.items():
-            self._add("translator", name, translator, {})
+            # How it decodes and what it is scored on is no part of the model: a change there trains nothing again.
+            self._add("translator", name, TranslatorConfig(model=translator.model, train=translator.train), {})
             for reference in translator.references:
                 config = TranslatorScoreConfig(
                     decoding=translator.decoding, reference=self._study.references[reference]

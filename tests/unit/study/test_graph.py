@@ -129,3 +129,12 @@ def test_input_files_are_named_from_the_sources_folder_on(tmp_path: Path) -> Non
         (tmp_path / "texts" / folder / "note.txt").write_text(folder)
     graph = build_graph(parse_study("name: x\nsources: {t: {reader: text, path: texts}}"))
     assert list(raw_files(graph["ingest/t"], tmp_path)) == ["a/note.txt", "b/note.txt"]
+
+
+def test_another_beam_size_trains_no_translator_again(study: StudyConfig) -> None:
+    marian = study.translators["marian"]
+    decoding = marian.decoding.model_copy(update={"beam_size": 4})
+    other = study.model_copy(update={"translators": {"marian": marian.model_copy(update={"decoding": decoding})}})
+    one, two = build_graph(study), build_graph(other)
+    assert one["translator/marian"].config == two["translator/marian"].config
+    assert one["translate/translated"].config != two["translate/translated"].config
