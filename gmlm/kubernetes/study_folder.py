@@ -14,7 +14,7 @@ def local_study_folder(address: str, names: Collection[str] | None = None) -> Pa
 
     Args:
         address: A folder, or `s3://bucket/prefix`; nothing means the working directory.
-        names: Copy only files of these names: a node needs its own inputs, and most need none.
+        names: Copy only files called like these raw inputs: a node needs its own inputs, and most need none.
 
     Raises:
         InputNotFoundError: There is no such bucket.
@@ -25,8 +25,9 @@ def local_study_folder(address: str, names: Collection[str] | None = None) -> Pa
     target = Path(tempfile.mkdtemp(prefix="gmlm-study-"))
     if names is not None and not names:
         return target
+    called = None if names is None else {PurePosixPath(name).name for name in names}
     folder = open_store(address)
     for key in folder.list():
-        if names is None or PurePosixPath(key).name in names:
+        if called is None or PurePosixPath(key).name in called:
             folder.download(key, target / key)
     return target
