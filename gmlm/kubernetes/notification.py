@@ -1,4 +1,4 @@
-"""Says how a run has ended, from what the pipeline, the store and the cluster know."""
+"""Says at the end of a run what went wrong, from what the store and the cluster know."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from gmlm.kubernetes.statuses import list_failures
 from gmlm.storage import open_store
 
 
-def notify_exit(store: str, study: str, run_id: str, state: str, error_message: str | None = None) -> str:
-    """Print, and return, one fact a line: the state of the run, failed nodes, pods that died.
+def notify_exit(store: str, study: str, run_id: str) -> str:
+    """Print, and return, one fact a line: failed nodes, and pods that died.
 
-    Never fails: a run whose store is gone must still say so.
+    Never fails: a run whose store is gone must still say so. It does without `PipelineTaskFinalStatus`, which backends
+    before 2.2 refuse to compile.
     """
-    lines = [f"run {run_id}: {state}"]
-    if error_message:
-        lines.append(error_message)
+    lines = [f"run {run_id} has ended"]
     try:
         failures = list_failures(open_store(store), read_study(study).name)
         lines += [f"{failure.node}: {failure.error}: {failure.message}" for failure in failures]

@@ -135,6 +135,9 @@ class Profile(Frozen):
     """Nodes of a study that run at once within a step."""
     rounds: int = Field(2, gt=0)
     """Models that start from models: how many generations one run can train. Another run goes on from there."""
+    exit_handler: bool = True
+    """Whether `notify_exit` also runs when a run is cancelled. The backend 2.0.5 takes a run whose exit task succeeds
+    for a success even if its other tasks failed; with `false` the task comes before the check, in line."""
     tasks: TaskSettings = TaskSettings()
     """Settings of all tasks."""
     overrides: dict[TaskName, TaskSettings] = Field(default_factory=dict)

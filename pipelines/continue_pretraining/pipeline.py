@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assembly import assemble
-from pipelines.phases import PRETRAINING, pretraining_phase, stages_of
+from pipelines.steps import PRETRAINING
 
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
@@ -11,11 +11,9 @@ if TYPE_CHECKING:
 
 def build(profile: "Profile") -> Any:
     """Tokenise the corpora of a study and train its encoders."""
-    phases = (pretraining_phase,)
     return assemble(
         "continue-pretraining",
         "Tokenise the corpora of a study and train its encoders.",
-        phases,
+        PRETRAINING * profile.rounds,
         profile,
-        stages=stages_of(PRETRAINING),
     )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assembly import assemble
-from pipelines.phases import evaluation_phase
+from pipelines.steps import GRID
 
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 def build(profile: "Profile") -> Any:
     """Fine-tune the encoders of a study on its tasks, compare them, and report."""
-    phases = (evaluation_phase,)
     return assemble(
-        "evaluate-models", "Fine-tune the encoders of a study on its tasks, compare them, and report.", phases, profile
+        "evaluate-models",
+        "Fine-tune the encoders of a study on its tasks, compare them, and report.",
+        GRID,
+        profile,
+        compare=True,
     )

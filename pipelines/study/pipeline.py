@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assembly import assemble
-from pipelines.phases import evaluation_phase, pretraining_phase, translation_phase
+from pipelines.steps import GRID, PRETRAINING, TRANSLATION
 
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 def build(profile: "Profile") -> Any:
     """A whole study: raw text to a table with significance."""
-    phases = (
-        translation_phase,
-        pretraining_phase,
-        evaluation_phase,
+    return assemble(
+        "study",
+        "A whole study: raw text to a table with significance.",
+        TRANSLATION + PRETRAINING * profile.rounds + GRID,
+        profile,
+        compare=True,
     )
-    return assemble("study", "A whole study: raw text to a table with significance.", phases, profile)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from pipelines.assembly import assemble
-from pipelines.phases import TRANSLATION, stages_of, translation_phase
+from pipelines.steps import TRANSLATION
 
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
@@ -11,11 +11,9 @@ if TYPE_CHECKING:
 
 def build(profile: "Profile") -> Any:
     """Ingest the sources of a study, translate them, and build its corpora."""
-    phases = (translation_phase,)
     return assemble(
         "translate-corpus",
         "Ingest the sources of a study, translate them, and build its corpora.",
-        phases,
+        TRANSLATION,
         profile,
-        stages=stages_of(TRANSLATION),
     )

@@ -101,5 +101,5 @@ def test_more_rounds_train_more_generations_of_models(tmp_path: Path) -> None:
     for rounds in (1, 3):
         spec, _ = compiled("study", profile.model_copy(update={"rounds": rounds}), tmp_path)
         names = [task["componentRef"]["name"] for task in tasks(spec)]
-        counts.append(len([name for name in names if re.fullmatch(r"comp-pretrain(-\d+)?", name)]))
+        counts.append(len([name for name in names if re.fullmatch(r"comp-models(-\d+)?", name)]))
     assert (counts[0], counts[1]) == (1, 3)

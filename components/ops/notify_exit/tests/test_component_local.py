@@ -22,4 +22,4 @@ def test_it_says_what_failed(planned: Any, stub_study: Path, capfd: pytest.Captu
     with pytest.raises(RuntimeError):
         failing(store=planned.store, study=stub_study.read_text(), plan=planned.plan)
     out, err = capfd.readouterr()
-    assert "run run-1: FAILED" in out + err
+    assert "run run-1 has ended" in out + err
