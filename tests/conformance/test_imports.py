@@ -29,7 +29,16 @@ LAYERS: tuple[frozenset[str], ...] = (
 ALLOWED_BESIDE = {("finetuning", "evaluation")}
 """Neighbours within a layer: a cell is scored by the scores that evaluation compares."""
 
-LIGHT_FILES = ("cli.py", "study/graph.py", "study/plan.py", "study/registry.py", "corpus/inputs.py", "config/load.py")
+LIGHT_FILES = (
+    "cli.py",
+    "kubernetes/cli.py",
+    "kubernetes/planning.py",
+    "study/graph.py",
+    "study/plan.py",
+    "study/registry.py",
+    "corpus/inputs.py",
+    "config/load.py",
+)
 HEAVY = {"torch", "transformers", "deepspeed", "kfp", "datasets", "boto3", "pyarrow", "prometheus_client", "lxml"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gmlm.kubernetes.profile import Profile, load_profile, profile_names
+from gmlm.kubernetes.profile import Profile, VolumeMount, load_profile, profile_names
 from pipelines.compiling import PIPELINES, compile_pipelines
 
 IMAGE = "registry.example/gmlm@sha256:" + "a" * 64
@@ -103,3 +103,22 @@ def test_more_rounds_train_more_generations_of_models(tmp_path: Path) -> None:
         names = [task["componentRef"]["name"] for task in tasks(spec)]
         counts.append(len([name for name in names if re.fullmatch(r"comp-models(-\d+)?", name)]))
     assert (counts[0], counts[1]) == (1, 3)
+
+
+def test_an_exit_handler_can_be_replaced_by_a_task_in_line(tmp_path: Path) -> None:
+    profile = load_profile("smoke-cpu").model_copy(update={"exit_handler": False})
+    spec, _ = compiled("study", profile, tmp_path)
+    root = spec["root"]["dag"]["tasks"]
+    assert set(root) == {"plan-study", "steps", "notify-exit", "check-study"}
+    assert set(root["notify-exit"]["dependentTasks"]) == {"plan-study", "steps"}
+    assert "notify-exit" in root["check-study"]["dependentTasks"]
+
+
+def test_a_volume_and_a_user_reach_every_pod(tmp_path: Path) -> None:
+    mount = VolumeMount(claim="inputs", path="/inputs", sub_path="en")
+    profile = load_profile("smoke-cpu").model_copy(update={"volumes": (mount,), "user": 1000})
+    _, executors = compiled("translate_corpus", profile, tmp_path)
+    for platform in executors.values():
+        (volume,) = platform["pvcMount"]
+        assert (volume["mountPath"], volume["subPath"]) == ("/inputs", "en")
+        assert int(platform["securityContext"]["runAsUser"]) == 1000
