@@ -43,7 +43,7 @@ def side_of(english: str) -> str:
     return next(side for side, buckets in _SIDES.items() if bucket in buckets)
 
 
-def is_familiar(term: Term, ratio: float = 0.3) -> bool:
+def is_familiar(term: Term, ratio: float = 0.25) -> bool:
     """Whether the training sets of the tasks may name the term; the test sets name all."""
     return zlib.crc32(b"familiar " + term.en.encode()) % 1000 < 1000 * ratio
 

@@ -40,7 +40,7 @@ def test_the_study_is_valid_and_its_inputs_are_there(world_folder):
     paths += [reference.source for reference in study.references.values()]
     paths += [t.train.parallel for t in study.translators.values() if t.train]
     paths += [path for task in study.tasks.values() for path in (task.train, task.dev, task.test) if path]
-    assert len(paths) == 15
+    assert len(paths) == 14
     assert all((world_folder / path).exists() for path in paths)
 
 
