@@ -1,4 +1,4 @@
-"""Puts a pipeline together: plan, steps in order, check at the end, and word of what went wrong."""
+"""Puts a pipeline together: plan, phases in order, check at the end, and word of what went wrong."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,27 +9,29 @@ from components.decorator import pipeline
 from components.ops.check_study.component import check_study
 from components.ops.notify_exit.component import notify_exit
 from pipelines.settings import configure
-from pipelines.steps import nested_steps
+from pipelines.steps import nested_phases
 
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
-    from pipelines.steps import Step
+    from pipelines.steps import Phase
 
 
 def assemble(
-    name: str, description: str, steps: "tuple[Step, ...]", profile: "Profile", *, compare: bool = False
+    name: str, description: str, phases: "tuple[Phase, ...]", profile: "Profile", *, compare: bool = False
 ) -> Any:
     """A pipeline with the parameters `study`, `store` and `study_folder`.
 
     Args:
         name: Name of the pipeline.
         description: What it does.
-        steps: Its steps, in order.
+        phases: Its phases, in order.
         profile: How its tasks are run.
         compare: Whether evaluation and report follow, and all nodes of the study must be finished in the end.
     """
-    body = nested_steps(steps, profile, compare=compare)
-    stages = [] if compare else list(dict.fromkeys(stage for step in steps for stage in step.stages))
+    body = nested_phases(phases, profile, compare=compare)
+    stages = (
+        [] if compare else [stage for phase in dict.fromkeys(phases) for step in phase.steps for stage in step.stages]
+    )
 
     def notify(study: Any, store: Any) -> Any:
         run_id = dsl.PIPELINE_JOB_ID_PLACEHOLDER
@@ -37,7 +39,7 @@ def assemble(
 
     @pipeline(name=name, description=description)
     def assembled(study: str, store: str, study_folder: str = "") -> None:
-        """Plan, run the steps, check.
+        """Plan, run the phases, check.
 
         Args:
             study: The study as YAML text, or the address of a study file.

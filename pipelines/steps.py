@@ -1,4 +1,4 @@
-"""The steps of a study: nodes that are chosen when the step begins and run in parallel.
+"""The steps of a study, in phases: nodes that are chosen when the step begins and run in parallel.
 
 What can run is read from the store, so one compiled pipeline serves every study, finished nodes cost no pod, and a
 step after a lost pod goes on with what is there.
@@ -34,53 +34,87 @@ class Step:
     stages: tuple[str, ...]
 
 
-TRANSLATION = (
-    Step("inputs", ingest, "ingest", ("ingest", "task", "base-model")),
-    Step("translators", translate, "translate", ("translator",)),
-    Step("translations", translate, "translate", ("translator-score", "translate")),
-    Step("corpora", build_corpus, "build_corpus", ("corpus",)),
+@dataclass(frozen=True)
+class Phase:
+    """Steps that follow each other."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+TRANSLATION = Phase(
+    "translation",
+    (
+        Step("inputs", ingest, "ingest", ("ingest", "task", "base-model")),
+        Step("translators", translate, "translate", ("translator",)),
+        Step("translations", translate, "translate", ("translator-score", "translate")),
+        Step("corpora", build_corpus, "build_corpus", ("corpus",)),
+    ),
 )
 """From raw input to corpora."""
-PRETRAINING = (
-    Step("tokenizers", build_corpus, "build_corpus", ("tokenizer",)),
-    Step("tokens", build_corpus, "build_corpus", ("tokens",)),
-    Step("models", pretrain, "pretrain", ("pretrain",)),
+PRETRAINING = Phase(
+    "pretraining",
+    (
+        Step("tokenizers", build_corpus, "build_corpus", ("tokenizer",)),
+        Step("tokens", build_corpus, "build_corpus", ("tokens",)),
+        Step("models", pretrain, "pretrain", ("pretrain",)),
+    ),
 )
 """From corpora to encoders; once for every generation of models that start from models."""
-GRID = (Step("cells", finetune_cell, "finetune_cell", ("finetune",)),)
+GRID = Phase("grid", (Step("cells", finetune_cell, "finetune_cell", ("finetune",)),))
 """The grid of model, task and seed."""
 COMPARISON: "tuple[tuple[Component, TaskName], ...]" = ((evaluate, "evaluate"), (report, "report"))
 """What follows the grid; a study has one node of each, named by its stage."""
 
 
-def nested_steps(steps: tuple[Step, ...], profile: "Profile", *, compare: bool) -> Any:
+def nested_phases(phases: tuple[Phase, ...], profile: "Profile", *, compare: bool) -> Any:
     """A pipeline to be nested, with the parameters `store`, `plan` and `study_folder`.
 
     Each step begins whatever became of the one before, and so do evaluation and report, if `compare` asks for them.
     """
-    loops = {step.name: _loop(step, profile) for step in steps}
+    built = {phase: _phase(phase, profile) for phase in phases}
 
-    @pipeline(name="steps")
-    def steps_of_study(store: str, plan: str, study_folder: str = "") -> None:
+    @pipeline(name="phases")
+    def phases_of_study(store: str, plan: str, study_folder: str = "") -> None:
         last = None
-        for step in steps:
-            select = configure(select_nodes(store=store, plan=plan, stages=list(step.stages)), profile, "select_nodes")
-            _whatever_became_of(last, select)
+        for phase in phases:
+            select = _select(phase.steps[0], profile, store, plan, after=last)
             inputs = {"store": store, "plan": plan, "study_folder": study_folder}
-            last = loops[step.name](nodes=select.output, **inputs).set_caching_options(False)
+            last = built[phase](nodes=select.output, **inputs).set_caching_options(False)
         for component, name in COMPARISON if compare else ():
             task = component(store=store, plan=plan, node=name, study_folder=study_folder)
-            last = _whatever_became_of(last, configure(task, profile, name))
+            last = configure(task, profile, name).after(last).ignore_upstream_failure()
 
-    return steps_of_study
+    return phases_of_study
 
 
-def _whatever_became_of(earlier: Any, task: Any) -> Any:
-    return task if earlier is None else task.after(earlier).ignore_upstream_failure()
+def _phase(phase: Phase, profile: "Profile") -> Any:
+    """The steps of a phase. The nodes of the first are given: what chooses them also waits for the phase before.
+
+    In backends before 2.2, only a component, not a pipeline, can follow what has failed, and a pipeline of more than
+    20 tasks loses the outputs of some.
+    """
+    first, *others = phase.steps
+    loops = {step.name: _loop(step, profile) for step in phase.steps}
+
+    @pipeline(name=phase.name)
+    def steps_of_phase(nodes: list[str], store: str, plan: str, study_folder: str = "") -> None:
+        inputs = {"store": store, "plan": plan, "study_folder": study_folder}
+        last = loops[first.name](nodes=nodes, **inputs).set_caching_options(False)
+        for step in others:
+            select = _select(step, profile, store, plan, after=last)
+            last = loops[step.name](nodes=select.output, **inputs).set_caching_options(False)
+
+    return steps_of_phase
+
+
+def _select(step: Step, profile: "Profile", store: Any, plan: Any, *, after: Any) -> Any:
+    task = configure(select_nodes(store=store, plan=plan, stages=list(step.stages)), profile, "select_nodes")
+    return task if after is None else task.after(after).ignore_upstream_failure()
 
 
 def _loop(step: Step, profile: "Profile") -> Any:
-    """A loop as a pipeline of its own: backends before 2.2 let no task follow a loop, but any follow a pipeline."""
+    """A loop as a pipeline of its own: in backends before 2.2 no task can follow a loop."""
 
     @pipeline(name=step.name)
     def loop(nodes: list[str], store: str, plan: str, study_folder: str = "") -> None:

@@ -14,6 +14,6 @@ def build(profile: "Profile") -> Any:
     return assemble(
         "continue-pretraining",
         "Tokenise the corpora of a study and train its encoders.",
-        PRETRAINING * profile.rounds,
+        (PRETRAINING,) * profile.rounds,
         profile,
     )

@@ -14,7 +14,7 @@ def build(profile: "Profile") -> Any:
     return assemble(
         "evaluate-models",
         "Fine-tune the encoders of a study on its tasks, compare them, and report.",
-        GRID,
+        (GRID,),
         profile,
         compare=True,
     )

@@ -14,7 +14,7 @@ def build(profile: "Profile") -> Any:
     return assemble(
         "study",
         "A whole study: raw text to a table with significance.",
-        TRANSLATION + PRETRAINING * profile.rounds + GRID,
+        (TRANSLATION, *(PRETRAINING,) * profile.rounds, GRID),
         profile,
         compare=True,
     )

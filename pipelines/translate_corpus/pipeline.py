@@ -14,6 +14,6 @@ def build(profile: "Profile") -> Any:
     return assemble(
         "translate-corpus",
         "Ingest the sources of a study, translate them, and build its corpora.",
-        TRANSLATION,
+        (TRANSLATION,),
         profile,
     )

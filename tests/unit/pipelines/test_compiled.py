@@ -101,16 +101,22 @@ def test_more_rounds_train_more_generations_of_models(tmp_path: Path) -> None:
     for rounds in (1, 3):
         spec, _ = compiled("study", profile.model_copy(update={"rounds": rounds}), tmp_path)
         names = [task["componentRef"]["name"] for task in tasks(spec)]
-        counts.append(len([name for name in names if re.fullmatch(r"comp-models(-\d+)?", name)]))
+        counts.append(len([name for name in names if re.fullmatch(r"comp-pretraining(-\d+)?", name)]))
     assert (counts[0], counts[1]) == (1, 3)
+
+
+def test_no_graph_has_more_tasks_than_the_oldest_backend_finds(tmp_path: Path) -> None:
+    spec, _ = compiled("study", load_profile("smoke-cpu").model_copy(update={"rounds": 6}), tmp_path)
+    graphs = [component["dag"]["tasks"] for component in spec["components"].values() if "dag" in component]
+    assert max(map(len, graphs)) <= 20
 
 
 def test_an_exit_handler_can_be_replaced_by_a_task_in_line(tmp_path: Path) -> None:
     profile = load_profile("smoke-cpu").model_copy(update={"exit_handler": False})
     spec, _ = compiled("study", profile, tmp_path)
     root = spec["root"]["dag"]["tasks"]
-    assert set(root) == {"plan-study", "steps", "notify-exit", "check-study"}
-    assert set(root["notify-exit"]["dependentTasks"]) == {"plan-study", "steps"}
+    assert set(root) == {"plan-study", "phases", "notify-exit", "check-study"}
+    assert set(root["notify-exit"]["dependentTasks"]) == {"plan-study", "phases"}
     assert "notify-exit" in root["check-study"]["dependentTasks"]
 
 
