@@ -29,6 +29,8 @@ def build_tokenizer(config: TokenizerConfig, run: StageRun) -> Manifest:
     """
     tokenizer = _train(config.train, run) if config.train is not None else _take(str(config.model), run)
     folder = run.scratch / FOLDER
+    for machine in ("local_files_only", "is_local"):  # or the bytes would tell whether this machine was offline
+        tokenizer.init_kwargs.pop(machine, None)
     tokenizer.save_pretrained(str(folder))
     metrics = {"vocabulary": float(len(tokenizer))}
     return run.publish("tokenizer", config, run.upload_folder(folder, FOLDER), metrics=metrics)

@@ -54,12 +54,19 @@ def locate_model(name: str, study_folder: Path) -> Path:
         ) from None
 
 
+MACHINE_SETTINGS = ("name_or_path", "_name_or_path", "is_local", "local_files_only")
+"""Fields that transformers writes about where it ran."""
+
+
 def save_model(model: PreTrainedModel, tokenizer: Any, folder: Path) -> None:
-    """Write `config.json`, `model.safetensors` in one file and the tokenizer, free of any local path."""
+    """Write `config.json`, `model.safetensors` in one file and the tokenizer, free of any trace of this machine.
+
+    transformers would note paths, and whether it was offline: then pods and laptops would write different bytes.
+    """
     transformers_logging.disable_progress_bar()
     model.save_pretrained(folder, max_shard_size="1TB")
     tokenizer.save_pretrained(folder)
     for file in (folder / "tokenizer_config.json", folder / "config.json"):
         settings = json.loads(file.read_text(encoding="utf-8"))
-        settings = {key: value for key, value in settings.items() if key not in ("name_or_path", "_name_or_path")}
+        settings = {key: value for key, value in settings.items() if key not in MACHINE_SETTINGS}
         file.write_text(json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -50,6 +50,13 @@ def test_no_local_path_enters_the_store(make_run: MakeRun, folder: Path, tmp_pat
         assert str(tmp_path).encode() not in run.store.read(run.key(entry.path)), entry.path
 
 
+def test_a_machine_without_network_writes_the_same_tokenizer(make_run: MakeRun, folder: Path) -> None:
+    run = make_run("base-model")
+    manifest = import_model(BaseModelConfig(model="models/tiny"), run)
+    settings = json.loads(run.store.read(manifest.key("model/tokenizer_config.json")))
+    assert not {"local_files_only", "is_local"} & set(settings)
+
+
 def test_a_model_without_head_gets_the_same_head_in_every_run(make_run: MakeRun, folder: Path) -> None:
     BertModel(tiny_config()).save_pretrained(folder)
     first = import_model(BaseModelConfig(model="models/tiny"), make_run("base-model", "a"))
