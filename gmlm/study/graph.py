@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from gmlm.config import (
     BaseModelConfig,
     CellConfig,
+    FinetuneConfig,
     ModelConfig,
     ReportConfig,
     StudyConfig,
@@ -64,7 +65,8 @@ class _GraphBuilder:
         for name, source in self._study.sources.items():
             self._add("ingest", name, source, {})
         for name, task in self._study.tasks.items():
-            self._add("task", name, task, {})
+            # The data of a task is the same however models are fine-tuned on it, and corpora are cleaned of it.
+            self._add("task", name, task.model_copy(update={"finetuning": FinetuneConfig()}), {})
 
     def _add_translations(self) -> None:
         for name, translator in self._study.translators.items():

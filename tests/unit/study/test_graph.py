@@ -138,3 +138,11 @@ def test_another_beam_size_trains_no_translator_again(study: StudyConfig) -> Non
     one, two = build_graph(study), build_graph(other)
     assert one["translator/marian"].config == two["translator/marian"].config
     assert one["translate/translated"].config != two["translate/translated"].config
+
+
+def test_other_fine_tuning_builds_no_corpus_again(study: StudyConfig) -> None:
+    ner = study.tasks["ner"]
+    longer = ner.model_copy(update={"finetuning": ner.finetuning.model_copy(update={"epochs": 9})})
+    one, two = build_graph(study), build_graph(study.model_copy(update={"tasks": {"ner": longer}}))
+    assert one["task/ner"].config == two["task/ner"].config
+    assert one["finetune/base--ner--1"].config != two["finetune/base--ner--1"].config
