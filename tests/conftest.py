@@ -22,6 +22,7 @@ from gmlm.storage.local import LocalStore
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models of tests are too small for two threads to help
 
 MakeRun = Callable[..., StageRun]
 VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
