@@ -68,7 +68,7 @@ def test_a_score_can_be_traced_to_the_raw_inputs(tiny_study: Path, finished: Pat
         assert node.intact
         names |= {raw.name for raw in node.raw_inputs}
         nodes.extend(node.inputs)
-    assert {"NOTEEVENTS.csv", "world0001.xml.gz", "train.jsonl.gz", "ner.test.jsonl", "notes.jsonl"} <= names
+    assert {"NOTEEVENTS.csv", "world0001.xml.gz", "train.jsonl.gz", "ner.test.jsonl"} <= names
 
 
 def test_run_again_it_recognises_everything(tiny_study: Path, finished: Path) -> None:
