@@ -54,7 +54,8 @@ format: setup ## Format the code
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
-bench-%: setup ## Run one benchmark, such as bench-startup
+bench-%: setup ## Run one benchmark, such as bench-startup, beside its peers
+	@scripts/uv sync --frozen --inexact --quiet --group bench
 	@$(RUN)/python benchmarks/$*.py
 
 lock: ## Resolve the dependencies again
