@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gmlm.config import TaskConfig
-from gmlm.config.paths import resolve_path
 from gmlm.errors import DataFormatError, EmptyCorpusError, LabelError
 from gmlm.finetuning.examples import Example, LabelledDocument, to_json_lines
+from gmlm.finetuning.files import task_files
 from gmlm.finetuning.intake import Intake
 from gmlm.finetuning.readers import READERS
 from gmlm.finetuning.splits import SPLITS, split_examples
@@ -50,12 +50,6 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
     counters |= {f"left out: {reason}": count for reason, count in sorted(left_out.items())}
     counters["test texts that are also in train"] = _shared_texts(splits)
     return run.publish("task", config, [*files, *quarantine.write()], counters=counters)
-
-
-def task_files(config: TaskConfig, study_folder: Path) -> dict[str, Path]:
-    """The local file of each split, or the one file under `path`."""
-    named = {"path": config.path, "train": config.train, "dev": config.dev, "test": config.test}
-    return {name: resolve_path(path, study_folder) for name, path in named.items() if path is not None}
 
 
 def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left_out: Counter[str]) -> Splits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def open_study(path: Path, *, store: str | None = None) -> OpenStudy:
 def store_uri(uri: str, folder: Path) -> str:
     """The address of a store: variables filled in, a relative folder below the study's."""
     uri = expand_variables(uri)
-    return uri if "://" in uri else str(folder / uri)
+    return uri if "://" in uri else os.path.normpath(folder / uri)
 
 
 def validate(path: Path) -> str:

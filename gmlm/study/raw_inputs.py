@@ -54,8 +54,9 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
 
         return input_files(config, study_folder)
     if isinstance(config, TaskConfig):
-        names = (config.path, config.train, config.dev, config.test)
-        return [resolve_path(name, study_folder) for name in names if name is not None]
+        from gmlm.finetuning.files import task_files
+
+        return task_files(config, study_folder).values()
     if isinstance(config, TranslatorConfig) and config.train is not None:
         return [resolve_path(config.train.parallel, study_folder)]
     if isinstance(config, TranslatorConfig | BaseModelConfig):

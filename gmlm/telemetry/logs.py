@@ -56,6 +56,12 @@ def configure_logs(json: bool = False, level: str = "info") -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("gmlm").setLevel(level.upper())
     logging.captureWarnings(True)
+    logging.getLogger("DeepSpeed").addFilter(_beside_the_point)
+
+
+def _beside_the_point(record: logging.LogRecord) -> bool:
+    """False for DeepSpeed's warning that a machine has no GPU, which its mere import prints."""
+    return not str(record.msg).startswith("Setting accelerator to CPU")
 
 
 class JsonLines(logging.Formatter):

@@ -11,7 +11,8 @@ import pytest
 from gmlm.config import TaskConfig
 from gmlm.errors import DataFormatError, EmptyCorpusError, InputNotFoundError, LabelError
 from gmlm.finetuning.examples import from_json_lines
-from gmlm.finetuning.prepare import prepare_task, task_files
+from gmlm.finetuning.files import task_files
+from gmlm.finetuning.prepare import prepare_task
 
 SPANS = TaskConfig(kind="token_classification", reader="spans_jsonl", path="task.jsonl")
 LABELS = TaskConfig(kind="multi_label", reader="labels_jsonl", path="task.jsonl")
