@@ -1,0 +1,105 @@
+"""One worker at a time holds a lease; a silent holder loses it and finds out."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from gmlm.storage.lease import LeaseLostError, Leases
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def two(backend, clock):
+    """Two workers on one store, who both wait for ten seconds."""
+    return Leases(backend.store, 10, clock), Leases(backend.store, 10, clock)
+
+
+def test_what_one_holds_another_does_not_get(two):
+    mine, other = two
+    assert mine.take("leases/0").generation == 1
+    assert other.take("leases/0") is None
+    assert other.take("leases/1") is not None
+
+
+def test_of_many_that_ask_at_once_one_gets_it(backend):
+    taken = []
+    threads = [
+        threading.Thread(target=lambda: taken.append(Leases(backend.store, 10).take("leases/0"))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([lease for lease in taken if lease is not None]) == 1
+
+
+def test_a_silent_holder_loses_it_after_patience_and_is_fenced_off(two, clock):
+    mine, other = two
+    lease = mine.take("leases/0")
+    lease.check()
+    assert other.take("leases/0") is None
+    clock.now += 9
+    assert other.take("leases/0") is None
+    clock.now += 1
+    taken = other.take("leases/0")
+    assert taken.generation == 2
+    taken.check()
+    with pytest.raises(LeaseLostError, match="another worker"):
+        lease.check()
+
+
+def test_a_holder_that_beats_keeps_it(two, clock, backend):
+    mine, other = two
+    lease = mine.take("leases/0")
+    for beat in range(5):
+        backend.store.write("leases/0/000001.beat", str(beat).encode())
+        assert other.take("leases/0") is None
+        clock.now += 9
+    lease.check()
+
+
+def test_the_heart_beats_while_work_is_done_and_then_the_lease_is_free(two, backend):
+    mine, other = two
+    with mine.take("leases/0").kept(every=0.01):
+        deadline = time.monotonic() + 5
+        while not backend.store.exists("leases/0/000001.beat") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert backend.store.read("leases/0/000001.beat") != b"released"
+        assert other.take("leases/0") is None
+    assert other.take("leases/0").generation == 2
+
+
+def test_a_lease_is_given_back_when_work_fails(two):
+    mine, other = two
+    with pytest.raises(RuntimeError), mine.take("leases/0").kept(every=1):
+        raise RuntimeError
+    assert other.take("leases/0") is not None
+
+
+def test_a_successor_is_watched_anew(two, clock, backend):
+    mine, other = two
+    mine.take("leases/0")
+    other.take("leases/0")
+    clock.now += 10
+    other.take("leases/0")
+    third = Leases(backend.store, 10, clock)
+    assert mine.take("leases/0") is None
+    assert third.take("leases/0") is None
+    clock.now += 10
+    assert third.take("leases/0").generation == 3
