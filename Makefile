@@ -5,9 +5,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 RUN := .venv/bin
 QUICKSTART ?= runs/quickstart
+DOCKER ?= docker
+IMAGE ?= gmlm:latest
+ACCELERATOR ?= cpu
+BASE_IMAGE ?=
+TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock image sbom clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,6 +62,17 @@ format: setup ## Format the code
 bench-%: setup ## Run one benchmark, such as bench-startup, beside its peers
 	@scripts/uv sync --frozen --inexact --quiet --group bench
 	@$(RUN)/python benchmarks/$*.py
+
+image: ## Build the image; ACCELERATOR=cpu|cuda, BASE_IMAGE=, TORCH_INDEX=, IMAGE=NAME:TAG, BUILD_OPTIONS=
+	@DOCKER_BUILDKIT=1 $(DOCKER) build --tag $(IMAGE) --build-arg ACCELERATOR=$(ACCELERATOR) \
+	  $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(if $(TORCH_INDEX),--build-arg TORCH_INDEX=$(TORCH_INDEX)) \
+	  --build-arg VERSION=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' gmlm/__init__.py) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) $(BUILD_OPTIONS) .
+
+sbom: ## Write the image's Python packages and their hashes as CycloneDX into dist/sbom.cdx.json
+	@mkdir -p dist
+	@scripts/uv export --frozen --no-dev --format cyclonedx1.5 --quiet --output-file dist/sbom.cdx.json
+	@echo dist/sbom.cdx.json
 
 lock: ## Resolve the dependencies again
 	@scripts/uv lock

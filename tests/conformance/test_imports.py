@@ -23,6 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"study"}),
     frozenset({"kubernetes"}),
     frozenset({"cli"}),
+    frozenset({"__main__"}),
 )
 """Rooms from the ground up; a room imports from lower layers and from itself."""
 
