@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from gmlm.config.base import Frozen, Name
 from gmlm.errors import ConfigError, InputNotFoundError
+from gmlm.kubernetes.launcher.settings import MultiNode
 
 TaskName = Literal[
     "plan_study",
@@ -22,6 +23,7 @@ TaskName = Literal[
     "translate",
     "build_corpus",
     "pretrain",
+    "pretrain_trainjob",
     "finetune_cell",
     "evaluate",
     "report",
@@ -138,6 +140,9 @@ class Profile(Frozen):
     exit_handler: bool = True
     """Whether `notify_exit` also runs when a run is cancelled. The backend 2.0.5 takes a run whose exit task succeeds
     for a success even if its other tasks failed; with `false` the task comes before the check, in line."""
+    multi_node: MultiNode | None = None
+    """Pre-training by several pods; `overrides.pretrain` then describes each of them, and
+    `overrides.pretrain_trainjob` the task that launches and follows them."""
     tasks: TaskSettings = TaskSettings()
     """Settings of all tasks."""
     overrides: dict[TaskName, TaskSettings] = Field(default_factory=dict)

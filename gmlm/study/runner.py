@@ -21,6 +21,7 @@ from gmlm.stage import StageRun
 from gmlm.storage import Store
 from gmlm.storage.probe import probe_conditional_writes
 from gmlm.study.plan import Plan, PlannedNode
+from gmlm.study.ranks import is_first_rank
 from gmlm.study.registry import load_stage
 from gmlm.study.selection import Selection
 from gmlm.telemetry import get_logger
@@ -142,7 +143,8 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
         log.info("stage started", extra={"node": node.id})
         manifest = load_stage(node.stage)(node.config, run)
         observe_documents(node.stage, manifest.counters)
-    shutil.rmtree(scratch, ignore_errors=True)
+    if is_first_rank():
+        shutil.rmtree(scratch, ignore_errors=True)
     return manifest
 
 
@@ -168,8 +170,14 @@ def _discard(store: Store, prefix: str, scratch: Path) -> None:
 
 @contextmanager
 def _locked(scratch: Path) -> Iterator[None]:
-    """Hold the scratch folder, so that a second run of the same study on this machine does not disturb it."""
+    """Hold the scratch folder, so that a second run of the same study on this machine does not disturb it.
+
+    Rank 0 holds it for all ranks of one training.
+    """
     scratch.mkdir(parents=True, exist_ok=True)
+    if not is_first_rank():
+        yield
+        return
     with (scratch / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

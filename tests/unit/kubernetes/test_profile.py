@@ -12,7 +12,7 @@ from gmlm.kubernetes.profile import Profile, TaskSettings, load_profile, profile
 
 
 def test_the_profiles_that_come_along_can_be_read() -> None:
-    assert {load_profile(name).name for name in profile_names()} == {"smoke-cpu", "single-gpu"}
+    assert {load_profile(name).name for name in profile_names()} == {"smoke-cpu", "single-gpu", "multi-node"}
 
 
 def test_an_override_keeps_what_it_does_not_name() -> None:
@@ -56,5 +56,5 @@ def test_a_mistake_names_its_field(tmp_path: Path, text: str, message: str) -> N
 
 
 def test_an_unknown_profile_is_told_from_the_known_ones() -> None:
-    with pytest.raises(InputNotFoundError, match="single-gpu, smoke-cpu"):
+    with pytest.raises(InputNotFoundError, match="multi-node, single-gpu, smoke-cpu"):
         load_profile("big-gpu")

@@ -1,0 +1,1 @@
+"""Pre-training by several pods that act as one: rendered as TrainJob, JobSet or Indexed Job, launched and reaped."""

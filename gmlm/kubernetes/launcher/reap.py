@@ -1,0 +1,58 @@
+"""Removes groups whose pipeline run is over. A run that is cancelled ends its own pods, not what they have launched."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from gmlm.kubernetes import pods
+from gmlm.kubernetes.launcher.names import JOB_LABEL, MANAGED_SELECTOR, RUN_LABEL
+
+KINDS = ("TrainJob", "JobSet", "Job", "Service")
+ENDED = {"Succeeded", "Failed", "Error"}
+"""Phases in which an Argo workflow stays."""
+DELETE_SECONDS = 600.0
+
+
+class Objects(Protocol):
+    """What of `Cluster` is used here."""
+
+    def select(self, kind: str, selector: str) -> list[dict[str, Any]]: ...  # noqa: D102
+    def delete(self, kind: str, name: str, *, seconds: float) -> None: ...  # noqa: D102
+
+
+def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> list[str]:
+    """Remove what the launcher has made for runs that are over, and return `KIND/NAME` of each.
+
+    Only objects with the launcher's labels and the label of a run are looked at. If workflows cannot be listed, the
+    error goes up, and nothing is removed.
+
+    Args:
+        cluster: Where to look.
+        run: Only what was made for this run, which is known to be over.
+        dry_run: Remove nothing.
+    """
+    selector = MANAGED_SELECTOR + (f",{RUN_LABEL}={run}" if run else f",{RUN_LABEL}")
+    alive: dict[str, bool] = {}
+    removed = []
+    for kind in KINDS:
+        for found in cluster.select(kind, selector):
+            labels = found["metadata"]["labels"]
+            if _belongs_to_another(found) or labels[JOB_LABEL] != found["metadata"]["name"]:
+                continue
+            its_run = labels[RUN_LABEL]
+            if run is None and alive.setdefault(its_run, _is_alive(cluster, its_run)):
+                continue
+            if not dry_run:
+                cluster.delete(kind, found["metadata"]["name"], seconds=DELETE_SECONDS)
+            removed.append(f"{kind}/{found['metadata']['name']}")
+    return removed
+
+
+def _is_alive(cluster: Objects, run: str) -> bool:
+    workflows = cluster.select("Workflow", f"{pods.RUN_LABEL}={run}")
+    return any(workflow.get("status", {}).get("phase", "") not in ENDED for workflow in workflows)
+
+
+def _belongs_to_another(found: dict[str, Any]) -> bool:
+    """A JobSet of a TrainJob, or a Job of a JobSet: it goes with what controls it."""
+    return any(owner.get("controller") for owner in found["metadata"].get("ownerReferences", []))
