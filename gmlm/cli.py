@@ -95,6 +95,23 @@ def lineage(
     typer.echo(render(trace(*locate(uri))))
 
 
+@app.command()
+def export(
+    study: StudyPath,
+    model: Annotated[str, typer.Argument(help="Name of the model in the study.")],
+    target: Annotated[str, typer.Argument(help="Empty folder or s3://bucket/prefix.")],
+    inside: Annotated[bool, typer.Option("--inside", help="TARGET does not leave the house.")] = False,
+    store: StoreUri = None,
+) -> None:
+    """Copy a finished model and its card out of the store; one of restricted texts only with --inside."""
+    from gmlm.deployment import export_model
+    from gmlm.study.commands import open_study
+
+    opened = open_study(study, store=store)
+    exported = export_model(opened.store, opened.plan, model, target, inside=inside)
+    typer.echo(f"{exported.target}: {exported.node}, {len(exported.files)} files, {exported.bytes:,} bytes")
+
+
 def _stage_command(name: str, help_text: str) -> None:
     def command(
         study: StudyPath,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+from gmlm.deployment import Exported
 from gmlm.kubernetes.node import NodeResult
 
 
@@ -36,6 +37,12 @@ def write_metrics(result: NodeResult, artifact: OutputArtifact) -> None:
 def write_page(result: NodeResult, ending: str, artifact: OutputArtifact) -> None:
     """Show a page of the report, `html` or `md`; what is missing is said in its place."""
     _write(artifact, result.pages.get(ending, f"{result.node}: {result.status}. {result.message}"))
+
+
+def write_export(exported: Exported, artifact: OutputArtifact) -> None:
+    """Show the card of an exported model, and where the model lies."""
+    _write(artifact, exported.card)
+    artifact.metadata |= {"node": exported.node, "target": exported.target, "bytes": exported.bytes}
 
 
 def _write(artifact: OutputArtifact, text: str) -> None:

@@ -21,6 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"training"}),
     frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "report", "demo"}),
     frozenset({"study"}),
+    frozenset({"deployment"}),
     frozenset({"kubernetes"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

@@ -1,0 +1,1 @@
+"""Components that bring models out of the store."""

@@ -1,0 +1,53 @@
+"""The card of an exported model: the one it was trained with, its scores, what it was made from, its conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from gmlm.lineage import lineage, render
+from gmlm.manifest import Manifest, find_manifest
+from gmlm.storage import Store
+from gmlm.study.plan import Plan
+
+CARD = "README.md"
+"""Where the Hub, and people, look for a model's card."""
+
+
+def exported_card(store: Store, plan: Plan, model: Manifest, reasons: Sequence[str]) -> str:
+    """Markdown: the card in the store, or a title where it has none, with the sections of an exported model.
+
+    Args:
+        store: The store of the study.
+        plan: Its plan.
+        model: Manifest of the model.
+        reasons: Why the model may not leave the house.
+    """
+    files = {entry.path for entry in model.files}
+    path = f"model/{CARD}"
+    card = store.read(model.key(path)).decode() if path in files else f"# {model.name}\n"
+    sections = [card.rstrip(), *_scores(store, plan), *_conditions(reasons), *_lineage(store, model)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _scores(store: Store, plan: Plan) -> list[str]:
+    for node in plan.graph.values():
+        if node.stage == "evaluate" and (made := find_manifest(store, plan.settle(node.id, store).prefix)):
+            from gmlm.report.summary import summary_table
+
+            table = summary_table(json.loads(store.read(made.key("scores.json"))), made.config)
+            return ["## Scores", f"```text\n{table}\n```"]
+    return ["## Scores", "The study has not compared its models."]
+
+
+def _conditions(reasons: Sequence[str]) -> list[str]:
+    if not reasons:
+        return ["## Conditions", "Restricted: no. The licences of the base model and of the texts hold."]
+    listed = "\n".join(f"- {reason}" for reason in reasons)
+    return ["## Conditions", "Restricted: **yes**. This model may not leave the house:", listed]
+
+
+def _lineage(store: Store, model: Manifest) -> list[str]:
+    tree = render(lineage(store, model.prefix))
+    made = f"Made by gmlm {model.code_version}; fingerprint `{model.fingerprint}`."
+    return ["## Made from", made, f"```text\n{tree}\n```"]
