@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -26,7 +28,12 @@ app = typer.Typer(
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")]
 StoreUri = Annotated[str | None, typer.Option("--store", help="Folder or s3://bucket/prefix instead of the study's.")]
 Force = Annotated[bool, typer.Option("--force", help="Make the selected stages again although they are finished.")]
-MetricsPort = Annotated[int | None, typer.Option(help="Serve Prometheus metrics on this port.")]
+MetricsPort = Annotated[
+    int | None, typer.Option(envvar="GMLM_METRICS_PORT", help="Serve Prometheus metrics on this port.")
+]
+Pushgateway = Annotated[
+    str | None, typer.Option(envvar="GMLM_PUSHGATEWAY", help="Push results to this Pushgateway at the end.")
+]
 LogFormat = Annotated[str, typer.Option(help="Log lines on standard error: text or json.")]
 LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 
@@ -44,6 +51,7 @@ def run(
     log_level: LogLevel = "warning",
 ) -> None:
     """Run a study; run again, it resumes: finished stages are recognised."""
+    pushgateway: Pushgateway = None,
     from gmlm.study import commands
     from gmlm.study.selection import Selection
 
@@ -52,7 +60,7 @@ def run(
         typer.echo(commands.dry_run(study, selection, store=store))
         return
     _configure_telemetry(metrics_port, log_format, log_level)
-    _run(study, selection, store)
+    _run(study, selection, store, pushgateway)
 
 
 @app.command()
@@ -125,7 +133,8 @@ def _stage_command(name: str, help_text: str) -> None:
         from gmlm.study.selection import Selection
 
         _configure_telemetry(metrics_port, log_format, log_level)
-        _run(study, Selection(only=name, name=name_of_part, force=force), store)
+        pushgateway: Pushgateway = None,
+        _run(study, Selection(only=name, name=name_of_part, force=force), store, pushgateway)
 
     app.command(name, help=help_text)(command)
 
@@ -151,7 +160,19 @@ def _configure_telemetry(metrics_port: int | None, log_format: str, log_level: s
         serve_metrics(metrics_port)
 
 
-def _run(path: Path, selection: Selection, store: str | None) -> None:
+@contextmanager
+def _pushed(pushgateway: str | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if pushgateway is not None:
+            from gmlm.telemetry.exporting import push_metrics
+            from gmlm.telemetry.registry import study_name
+
+            push_metrics(pushgateway, study=study_name())
+
+
+def _run(path: Path, selection: Selection, store: str | None, pushgateway: str | None) -> None:
     from gmlm.study import commands
     from gmlm.study.runner import NodeOutcome
 
@@ -160,7 +181,8 @@ def _run(path: Path, selection: Selection, store: str | None) -> None:
         seconds = f"  {outcome.seconds:.1f} s" if outcome.status == "done" else ""
         typer.echo(f"{marks[outcome.status]} {node_id}  {outcome.status}{seconds}", err=True)
 
-    study, outcome = commands.run(path, selection, store=store, observer=show)
+    with _pushed(pushgateway):
+        study, outcome = commands.run(path, selection, store=store, observer=show)
     if text := commands.headline(study):
         typer.echo(text)
     if outcome.failures:

@@ -18,6 +18,7 @@ from gmlm.errors import StorageError
 from gmlm.manifest import FileEntry, Manifest
 from gmlm.stage import StageRun
 from gmlm.storage import Store
+from gmlm.telemetry.metrics import observe_quarantined
 
 DOCUMENT_SCHEMA = pa.schema(
     [
@@ -147,6 +148,7 @@ class Quarantine:
             record: The record itself, kept in the store only.
         """
         self.reasons[reason] += 1
+        observe_quarantined(self._run.stage)
         line = {"file": file, "position": position, "reason": reason, "record": record}
         self._lines.append(json.dumps(line, ensure_ascii=False, sort_keys=True).encode() + b"\n")
 

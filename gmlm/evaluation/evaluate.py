@@ -17,6 +17,7 @@ from gmlm.evaluation.significance import Array, SystemParts, bootstrap_scores, c
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
+from gmlm.telemetry.metrics import observe_evaluation
 
 AVERAGED = ("precision", "recall", "exact_match", "macro_f1")
 """Scores beside F1 whose mean over the seeds is reported."""
@@ -45,6 +46,7 @@ def evaluate(config: EvaluationConfig, run: StageRun) -> Manifest:
             if cells:
                 tasks[task] = _evaluate_task(config, _task_config(task, run), cells, _bootstrap_seed(run.seed, task))
             bar.advance()
+    observe_evaluation(tasks)
     average = _average(tasks, _models(config))
     record = {"tasks": tasks, "average": average, "missing": missing}
     counters = {"in": len(plan), "out": len(plan) - len(missing), "rejected": 0, "dropped": len(missing)}

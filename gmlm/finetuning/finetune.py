@@ -22,6 +22,7 @@ from gmlm.finetuning.splits import SPLITS
 from gmlm.finetuning.token_classification import TokenClassification
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
+from gmlm.telemetry.metrics import observe_cell
 from gmlm.training import TrainingMetrics, TrainingResult, train
 
 REPORTED = ("f1", "precision", "recall", "exact_match")
@@ -49,6 +50,7 @@ def finetune(config: CellConfig, run: StageRun) -> Manifest:
     files = [
         run.write(f"predictions.{name}.jsonl", _json_lines(rows), rows=len(rows)) for name, rows in predictions.items()
     ]
+    observe_cell(_model_of(config, run), run.inputs["task"].name, scores)
     metric = metric_of(config.task)
     record = {"metric": metric.name, "convention": metric.convention, **scores, "threshold": threshold}
     files.append(run.write("scores.json", _json(record)))
@@ -88,10 +90,17 @@ def _trained(
         seed=config.seed,
         fingerprint=run.fingerprint,
         checkpoints=run.scratch / "checkpoints",
-        hooks=[TrainingMetrics(run.stage, tokens // len(plan))],
+        hooks=[
+            TrainingMetrics(run.stage, tokens / len(plan), model=_model_of(config, run), task=run.inputs["task"].name)
+        ],
         description=f"Fine-tune {run.name}",
     )
     return model, result, sum(len(item.windows) for item in items)
+
+
+def _model_of(config: CellConfig, run: StageRun) -> str:
+    """The model's name in the study, which the cell's name begins with."""
+    return run.name.removesuffix(f"--{run.inputs['task'].name}--{config.seed}")
 
 
 def _predict(

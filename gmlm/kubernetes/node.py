@@ -18,6 +18,7 @@ from gmlm.study.ranks import is_first_rank
 from gmlm.study.runner import run_node
 from gmlm.study.selection import matching
 from gmlm.telemetry import get_logger
+from gmlm.telemetry.exporting import exported
 
 log = get_logger(__name__)
 
@@ -68,7 +69,7 @@ def run_planned_node(
     if missing := missing_inputs(planned, settled, opened):
         return NodeResult(found[0], "left out", f"not finished: {', '.join(missing)}")
     try:
-        return _run(settled, planned, opened, study, work or _in_this_process(study_folder))
+        return _run(settled, planned, opened, study, work or _in_this_process(study, study_folder))
     except Exception as error:
         if is_first_rank():
             write_failure(opened, study, failure_of(settled.node.id, settled.fingerprint, error))
@@ -85,10 +86,11 @@ def is_finished(store: str, plan: str, node: str) -> bool:
     return all(planned.settle(found, opened).finished(opened) for found in matching(planned.graph, node))
 
 
-def _in_this_process(study_folder: str) -> Work:
+def _in_this_process(study: str, study_folder: str) -> Work:
     def work(settled: PlannedNode, plan: Plan, store: Store) -> Manifest:
         names = {raw.name for raw in settled.raw_inputs}
-        return run_node(settled, plan, store, local_study_folder(study_folder, names))
+        with exported(study, settled.node.id):
+            return run_node(settled, plan, store, local_study_folder(study_folder, names))
 
     return work
 

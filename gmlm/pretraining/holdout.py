@@ -7,6 +7,7 @@ and models with one tokenizer can be compared.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -14,7 +15,6 @@ from gmlm.pretraining.batches import BatchSettings, MaskedBatches
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus
-from gmlm.telemetry import metrics
 from gmlm.training import TrainingState
 from gmlm.training.interface import WEIGHT
 
@@ -30,6 +30,8 @@ class HoldoutEvaluation:
 
     def __init__(self, corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings, *, every: int) -> None:
         self._every = every
+        self.observe: Callable[[float], object] = lambda loss: None
+        """Told of each loss."""
         fixed = BatchSettings(
             sequence_length=settings.sequence_length,
             batch_tokens=settings.micro_batch_tokens,
@@ -58,5 +60,5 @@ class HoldoutEvaluation:
                 total += float(masked_lm_loss(model, placed)) * count
                 targets += count
         loss = total / max(1.0, targets)
-        metrics.observe_held_out_loss(loss)
+        self.observe(loss)
         return {"step": step, "loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}

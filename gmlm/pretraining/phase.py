@@ -44,6 +44,7 @@ def run_phase(
     fingerprint: str,
     checkpoints: Path,
     name: str,
+    number: int = 1,
 ) -> PhaseResult:
     """Train the model in place on one corpus, going on where a checkpoint stands.
 
@@ -57,10 +58,12 @@ def run_phase(
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = phase.steps or batches.steps_of(phase.epochs or 1)
     seen = batches.tokens_seen(steps)
-    hooks: list[Hook] = [TrainingMetrics("pretrain", round(seen / steps))]
+    metrics = TrainingMetrics("pretrain", seen / steps, model=name, phase=str(number))
+    hooks: list[Hook] = [metrics]
     holdout: list[dict[str, float]] = []
     if held_out.documents > held_out.empty_documents:
         evaluation = HoldoutEvaluation(held_out, vocabulary, settings, every=phase.optimisation.evaluate_every)
+        evaluation.observe = metrics.observe_held_out_loss
         hooks.append(evaluation)
         holdout.append(evaluation.evaluate(model, 0))
     result = train(

@@ -46,6 +46,7 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
             fingerprint=f"{run.fingerprint}/{index}",
             checkpoints=run.scratch / f"phase-{index}",
             name=run.name,
+            number=index + 1,
         )
         for index, phase in enumerate(config.phases)
     ]

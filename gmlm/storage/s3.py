@@ -25,8 +25,10 @@ from gmlm.storage.base import StoredFile
 from gmlm.storage.files import explained, publish, sha256_of, temporary_beside
 from gmlm.storage.keys import check_key, check_prefix
 from gmlm.storage.s3_errors import code_of, explained_s3
+from gmlm.telemetry.metrics import observe_store_request
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 6
@@ -228,7 +230,14 @@ def _connect() -> S3Client:
         max_pool_connections=4 * WORKERS,
     )
     region = os.environ.get("AWS_REGION")  # the other SDKs read it, botocore reads AWS_DEFAULT_REGION only
-    return boto3.session.Session(botocore_session=session, region_name=region or None).client("s3", config=config)
+    client = boto3.session.Session(botocore_session=session, region_name=region or None).client("s3", config=config)
+    client.meta.events.register("after-call.s3", _observe)
+    return client
+
+
+def _observe(parsed: dict[str, Any], model: OperationModel, **_: object) -> None:
+    """Count an answered request and its retries."""
+    observe_store_request(model.name, parsed.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def _base64(digest: bytes) -> str:

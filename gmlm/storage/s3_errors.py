@@ -17,6 +17,7 @@ from gmlm.errors import (
     InputNotFoundError,
     StorageError,
 )
+from gmlm.telemetry.metrics import observe_store_error
 
 CHAIN = (
     "give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, by AWS_PROFILE and ~/.aws, by a web identity "
@@ -52,6 +53,9 @@ _MISCONFIGURED = (
     botocore.InvalidConfigError,
 )
 
+_ANSWERS = (InputNotFoundError, AlreadyExistsError)
+"""What a store in good health says too: they are not counted as its failures."""
+
 
 @contextmanager
 def explained_s3(where: str, bucket: str) -> Iterator[None]:
@@ -59,7 +63,10 @@ def explained_s3(where: str, bucket: str) -> Iterator[None]:
     try:
         yield
     except (Boto3Error, botocore.BotoCoreError, botocore.ClientError, ValueError) as error:
-        raise _translated(error, where, bucket) from None
+        translated = _translated(error, where, bucket)
+        if not isinstance(translated, _ANSWERS):
+            observe_store_error(type(translated).__name__)
+        raise translated from None
 
 
 def code_of(error: botocore.ClientError) -> str:

@@ -19,6 +19,7 @@ from gmlm.study.plan import Plan, plan_study
 from gmlm.study.plan_file import write_study
 from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
 from gmlm.study.selection import Selection
+from gmlm.telemetry.metrics import name_study
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def run(
 ) -> tuple[OpenStudy, StudyOutcome]:
     """Run what is selected and not finished."""
     study = open_study(path, store=store)
+    name_study(study.config.name)
     write_study(study.store, study.config)
     runner = StudyRunner(study.plan, study.store, study.folder, observer)
     return study, runner.run(selection)

@@ -1,168 +1,137 @@
-"""Prometheus metrics of stages and training. Telemetry never stops work: no function here raises.
-
-prometheus_client costs 0.1 CPU-seconds to import, so it is imported when the first metric is touched.
-"""
+"""What stages report to Prometheus. Telemetry never stops work: no function here raises."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from gmlm import __version__
 from gmlm.errors import InterruptedRunError
 from gmlm.telemetry import names
-from gmlm.telemetry.logs import get_logger
+from gmlm.telemetry.exporting import push_metrics, serve_metrics
+from gmlm.telemetry.progress import stage_at_work
+from gmlm.telemetry.registry import instrument, name_study, registry
 
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+__all__ = [
+    "name_study",
+    "observe_cell",
+    "observe_documents",
+    "observe_evaluation",
+    "observe_quarantined",
+    "observe_recognised",
+    "observe_score",
+    "observe_segments",
+    "observe_stage",
+    "observe_store_error",
+    "observe_store_request",
+    "observe_translated",
+    "observe_translated_words",
+    "push_metrics",
+    "registry",
+    "serve_metrics",
+]
 
 Outcome = Literal["finished", "recognised", "interrupted", "failed"]
 SegmentOutcome = Literal["translated", "copied", "flagged"]
 DOCUMENT_OUTCOMES = ("in", "out", "rejected", "dropped")
-PUSH_TIMEOUT = 5.0
-"""Seconds that a push may take."""
-
-_logger = get_logger(__name__)
-
-
-@cache
-def _instruments() -> tuple[CollectorRegistry, dict[str, Any]]:
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    made: dict[str, Any] = {}
-    for metric in names.METRICS:
-        if metric.kind == "histogram":
-            made[metric.name] = Histogram(
-                metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry
-            )
-        else:
-            kind = Counter if metric.kind == "counter" else Gauge
-            made[metric.name] = kind(metric.name, metric.help, metric.labels, registry=registry)
-    made[names.BUILD.name].labels(__version__).set(1)
-    return registry, made
-
-
-def registry() -> CollectorRegistry:
-    """The project's own registry: the metrics of `names.METRICS` and the process's memory, CPU and open files."""
-    return _instruments()[0]
-
-
-def _metric(metric: names.MetricName, *labels: str) -> Any:
-    instrument = _instruments()[1][metric.name]
-    return instrument.labels(*labels)
+TRANSLATION = "translation"
+"""Name of the task in the scores of translators."""
 
 
 @contextmanager
 def observe_stage(stage: str) -> Iterator[None]:
-    """Time the block as a run of the stage and count how it ended."""
+    """Time the block as a run of the stage, count how it ended, and let progress within it tell of the stage."""
     outcome: Outcome = "failed"
     started = time.monotonic()
-    _metric(names.STAGE_RUNNING, stage).set(1)
+    running = instrument(names.STAGE_RUNNING, stage)
+    running.set(1)
+    for kind in ("finished", "failed"):
+        instrument(names.STAGE_RUNS, stage, kind)  # starts at 0, so that the first one counts as an increase
     try:
-        yield
+        with stage_at_work(stage):
+            yield
         outcome = "finished"
     except (InterruptedRunError, KeyboardInterrupt):
         outcome = "interrupted"
         raise
     finally:
-        _metric(names.STAGE_RUNNING, stage).set(0)
-        _metric(names.STAGE_SECONDS, stage, outcome).observe(time.monotonic() - started)
-        _metric(names.STAGE_RUNS, stage, outcome).inc()
+        running.set(0)
+        instrument(names.STAGE_SECONDS, stage, outcome).observe(time.monotonic() - started)
+        instrument(names.STAGE_RUNS, stage, outcome).inc()
+        instrument(names.STAGE_END, stage, outcome).set_to_current_time()
 
 
 def observe_recognised(stage: str) -> None:
     """Count a stage that was finished by an earlier run."""
-    _metric(names.STAGE_RUNS, stage, "recognised").inc()
+    instrument(names.STAGE_RUNS, stage, "recognised").inc()
 
 
 def observe_documents(stage: str, counters: Mapping[str, int]) -> None:
     """Count documents from a manifest's counters; those other than in, out, rejected and dropped are left out."""
     for outcome in DOCUMENT_OUTCOMES:
         if outcome in counters:
-            _metric(names.DOCUMENTS, stage, outcome).inc(counters[outcome])
+            instrument(names.DOCUMENTS, stage, outcome).inc(counters[outcome])
+
+
+def observe_quarantined(stage: str) -> None:
+    """Count a record that was set aside."""
+    instrument(names.QUARANTINED, stage).inc()
 
 
 def observe_segments(outcome: SegmentOutcome, count: int = 1) -> None:
     """Count segments of a translation."""
-    _metric(names.SEGMENTS, outcome).inc(count)
+    instrument(names.SEGMENTS, outcome).inc(count)
 
 
-def observe_step(
-    *,
-    loss: float,
-    learning_rate: float,
-    tokens: int,
-    step: int | None = None,
-    gradient_norm: float | None = None,
-    stage: str = "pretrain",
-) -> None:
-    """Record an optimiser step; call it on the first worker only.
+def observe_translated(tokens: int) -> None:
+    """Count the source tokens of a batch that the translator has read."""
+    instrument(names.TRANSLATION_TOKENS).inc(tokens)
+
+
+def observe_translated_words(source: int, target: int) -> None:
+    """Count words of translated segments on both sides."""
+    instrument(names.TRANSLATION_WORDS, "source").inc(source)
+    instrument(names.TRANSLATION_WORDS, "target").inc(target)
+
+
+def observe_score(model: str, task: str, metric: str, value: float, *, split: str = "test") -> None:
+    """Record a score; the labels are names of the study and of the metric."""
+    instrument(names.SCORE, model, task, split, metric).set(value)
+
+
+def observe_cell(model: str, task: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
+    """Record the F1 on dev of a cell; its test score waits for the evaluation, which sees all seeds."""
+    if "f1" in scores["dev"]:
+        observe_score(model, task, "f1", scores["dev"]["f1"], split="dev")
+
+
+def observe_evaluation(tasks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Record the test scores of an evaluation with their intervals, and differences to the baseline with theirs.
 
     Args:
-        loss: Mean loss of the step; may be NaN.
-        learning_rate: Learning rate that the step used.
-        tokens: Tokens of the step over all workers.
-        step: Number of the step; default: one more than the last.
-        gradient_norm: Norm of the gradient before clipping.
-        stage: Stage that trains.
+        tasks: The `tasks` of an evaluation's `scores.json`.
     """
-    _metric(names.LOSS, stage).set(loss)
-    _metric(names.LEARNING_RATE, stage).set(learning_rate)
-    _metric(names.TOKENS, stage).inc(tokens)
-    _metric(names.LAST_STEP, stage).set_to_current_time()
-    if step is None:
-        _metric(names.STEP, stage).inc()
-    else:
-        _metric(names.STEP, stage).set(step)
-    if gradient_norm is not None:
-        _metric(names.GRADIENT_NORM, stage).set(gradient_norm)
+    for task, record in tasks.items():
+        for model, row in record["models"].items():
+            labels = (model, task, "test", "f1")
+            instrument(names.SCORE, *labels).set(row["mean"])
+            instrument(names.SCORE_LOW, *labels).set(row["low"])
+            instrument(names.SCORE_HIGH, *labels).set(row["high"])
+        for model, row in record["comparisons"].items():
+            compared = (model, task, "f1")
+            instrument(names.DIFFERENCE, *compared).set(row["difference"])
+            instrument(names.DIFFERENCE_LOW, *compared).set(row["low"])
+            instrument(names.DIFFERENCE_HIGH, *compared).set(row["high"])
 
 
-def observe_held_out_loss(loss: float, *, stage: str = "pretrain") -> None:
-    """Record the loss on held-out documents."""
-    _metric(names.HELD_OUT_LOSS, stage).set(loss)
+def observe_store_request(operation: str, retries: int) -> None:
+    """Count a request to the store, and how often it was sent again."""
+    instrument(names.STORE_REQUESTS, operation).inc()
+    if retries:
+        instrument(names.STORE_RETRIES, operation).inc(retries)
 
 
-def observe_checkpoint(*, stage: str = "pretrain") -> None:
-    """Record that a checkpoint is complete now."""
-    _metric(names.CHECKPOINT, stage).set_to_current_time()
-
-
-def observe_score(model: str, task: str, metric: str, value: float) -> None:
-    """Record a score; the labels are names of the study and of the metric."""
-    _metric(names.SCORE, model, task, metric).set(value)
-
-
-def serve_metrics(port: int, address: str = "0.0.0.0") -> int | None:
-    """Serve `/metrics` from a background thread and return the port; 0 takes a free one.
-
-    An occupied or forbidden port is logged and None returned: the work goes on without an exporter.
-    """
-    from prometheus_client import start_http_server
-
-    try:
-        server, _ = start_http_server(port, address, registry())
-    except (OSError, OverflowError) as error:
-        _logger.warning("metrics are not served", extra={"port": port, "error": type(error).__name__})
-        return None
-    return int(server.server_port)
-
-
-def push_metrics(gateway: str, *, study: str) -> bool:
-    """Push all metrics to a Pushgateway, grouped by the study's name; False, and a log line, where that fails.
-
-    For short runs that end between two scrapes; long ones are scraped (https://prometheus.io/docs/practices/pushing/).
-    """
-    from prometheus_client import push_to_gateway
-
-    try:
-        push_to_gateway(gateway, job="gmlm", registry=registry(), grouping_key={"study": study}, timeout=PUSH_TIMEOUT)
-    except Exception as error:  # whatever a gateway or its address does, the work goes on
-        _logger.warning("metrics are not pushed", extra={"gateway": gateway, "error": type(error).__name__})
-        return False
-    return True
+def observe_store_error(error: str) -> None:
+    """Count a failure of the store by the name of its error's class."""
+    instrument(names.STORE_ERRORS, error).inc()

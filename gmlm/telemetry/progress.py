@@ -1,4 +1,7 @@
-"""Progress with time left, on standard error: a bar for people, a line now and then where nobody watches."""
+"""Progress with time left, on standard error: a bar for people, a line now and then where nobody watches.
+
+What is under way is also kept in `LIVE`, from which a scrape reads how far each stage is.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,11 +20,35 @@ LINE_INTERVAL = 10.0
 """Least number of seconds between two lines where standard error is no terminal."""
 
 
+_stage: ContextVar[str] = ContextVar("stage", default="")
+
+
+@contextmanager
+def stage_at_work(stage: str) -> Iterator[None]:
+    """Let the progress of the block belong to this stage."""
+    token = _stage.set(stage)
+    try:
+        yield
+    finally:
+        _stage.reset(token)
+
+
 class Progress:
-    """What work reports to; this base shows nothing."""
+    """What work reports to; this base shows nothing.
+
+    Attributes:
+        stage: Stage that the work belongs to; empty outside of one.
+        total: Units of the whole work; None if unknown.
+        done: Units that are finished.
+        started: Unix time at which it began.
+    """
+
+    def __init__(self, *, total: int | None = None, done: int = 0) -> None:
+        self.stage, self.total, self.done, self.started = _stage.get(), total, done, time.time()
 
     def advance(self, count: int = 1) -> None:
         """Add finished units."""
+        self.done += count
 
     def show(self, **figures: float) -> None:
         """Show figures, such as the loss, behind the progress."""
@@ -29,11 +57,13 @@ class Progress:
 class Bar(Progress):
     """A bar on a terminal."""
 
-    def __init__(self, bar: tqdm[Any]) -> None:
+    def __init__(self, bar: tqdm[Any], *, total: int | None, done: int) -> None:
+        super().__init__(total=total, done=done)
         self._bar = bar
 
     def advance(self, count: int = 1) -> None:
         """Add finished units."""
+        super().advance(count)
         self._bar.update(count)
 
     def show(self, **figures: float) -> None:
@@ -45,31 +75,35 @@ class Lines(Progress):
     """A line at most every `LINE_INTERVAL` seconds, so that logs stay short; none for work that takes less."""
 
     def __init__(self, description: str, *, total: int | None, unit: str, done: int) -> None:
-        self._description, self._total, self._unit = description, total, unit
-        self._first = self._done = done
-        self._started = self._printed = time.monotonic()
+        super().__init__(total=total, done=done)
+        self._description, self._unit, self._first = description, unit, done
+        self._begun = self._printed = time.monotonic()
         self._figures: dict[str, str] = {}
 
     def advance(self, count: int = 1) -> None:
         """Add finished units."""
-        self._done += count
+        super().advance(count)
         now = time.monotonic()
         if now - self._printed >= LINE_INTERVAL:
             self._printed = now
-            print(self._line(now - self._started), file=sys.stderr, flush=True)
+            print(self._line(now - self._begun), file=sys.stderr, flush=True)
 
     def show(self, **figures: float) -> None:
         """Show figures in the next line."""
         self._figures = _formatted(figures)
 
     def _line(self, elapsed: float) -> str:
-        rate = (self._done - self._first) / elapsed if elapsed > 0 else 0.0
-        line = f"{self._description}: {self._done} {self._unit}"
-        if self._total:
-            line = f"{self._description}: {self._done} of {self._total} {self._unit} ({self._done / self._total:.0%})"
+        rate = (self.done - self._first) / elapsed if elapsed > 0 else 0.0
+        line = f"{self._description}: {self.done} {self._unit}"
+        if self.total:
+            line = f"{self._description}: {self.done} of {self.total} {self._unit} ({self.done / self.total:.0%})"
             if rate > 0:
-                line += f", {_clock(max(self._total - self._done, 0) / rate)} left"
+                line += f", {_clock(max(self.total - self.done, 0) / rate)} left"
         return ", ".join([line, f"{rate:.3g} {self._unit}/s", *(f"{name} {v}" for name, v in self._figures.items())])
+
+
+LIVE: list[Progress] = []
+"""What is under way in this process, outermost first."""
 
 
 @contextmanager
@@ -82,14 +116,24 @@ def progress(description: str, *, total: int | None, unit: str = "it", done: int
         unit: What is counted.
         done: Units finished before the block starts, such as by an interrupted run.
     """
+    with _shown(description, total, unit, done) as work:
+        LIVE.append(work)
+        try:
+            yield work
+        finally:
+            LIVE.remove(work)
+
+
+@contextmanager
+def _shown(description: str, total: int | None, unit: str, done: int) -> Iterator[Progress]:
     if os.environ.get("GMLM_PROGRESS") == "0":
-        yield Progress()
+        yield Progress(total=total, done=done)
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
         bar: tqdm[Any]
         with tqdm(total=total, desc=description, unit=f" {unit}", initial=done, dynamic_ncols=True) as bar:
-            yield Bar(bar)
+            yield Bar(bar, total=total, done=done)
     else:
         yield Lines(description, total=total, unit=unit, done=done)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
+from time import perf_counter
 from typing import Any
 
 from safetensors import SafetensorError
@@ -36,6 +37,7 @@ def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: W
         DiskFullError: No space is left; the checkpoint before stays.
     """
     target, partial = folder / f"step-{state.step:08d}", folder / PARTIAL
+    started = perf_counter()
     with explained(str(partial)), _writing_explained(folder):
         if world.is_main:
             shutil.rmtree(partial, ignore_errors=True)
@@ -52,7 +54,7 @@ def save_checkpoint(folder: Path, state: TrainingState, engine: Engine, world: W
             for older in set(_complete(folder)) - {target}:
                 shutil.rmtree(older)
     world.barrier()
-    state.checkpoint_step = state.step
+    state.checkpoint_step, state.checkpoint_seconds = state.step, perf_counter() - started
 
 
 def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerprint: str) -> None:

@@ -50,6 +50,10 @@ class TrainingState:
         curve: Points so far.
         history: Whatever hooks record, by name; JSON values only. It survives an interruption.
         unlogged: Losses of the steps since the last point of the curve.
+        step_started: Reading of `time.perf_counter` when the last step began.
+        step_seconds: Seconds of the last step, waiting for its batch included.
+        data_seconds: Seconds that the last step waited for its batch.
+        checkpoint_seconds: Seconds that writing the last checkpoint took.
     """
 
     model: nn.Module
@@ -62,10 +66,17 @@ class TrainingState:
     curve: list[LossPoint] = field(default_factory=list)
     history: dict[str, list[Any]] = field(default_factory=dict)
     unlogged: list[float] = field(default_factory=list)
+    step_started: float = 0.0
+    step_seconds: float = 0.0
+    data_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
 
 
 class Hook(Protocol):
-    """Observes training: evaluation, metrics. Called on every rank after every step."""
+    """Observes training: evaluation, metrics. Called on every rank after every step.
+
+    A hook that is a context manager is entered around the whole training, and so learns how it ended.
+    """
 
     def after_step(self, state: TrainingState) -> None:
         """Look at the state; append to `state.history` what must be kept."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from time import perf_counter
 
 import torch
 from torch import nn
@@ -60,10 +61,12 @@ def train(
     if checkpoints is not None:
         load_checkpoint(checkpoints, state, engine, fingerprint)
 
-    with interruption() as interrupted, _shown(description, state, world) as bar:
+    with interruption() as interrupted, _entered(hooks), _shown(description, state, world) as bar:
         while state.step < steps:
             rate = learning_rate(state.step, steps, optimisation)
-            step_loss, norm = _optimise(engine, batches(state.step), rate, _step_seed(seed, state.step, world), world)
+            step_loss, norm = _optimise(
+                engine, _fetch(batches, state), rate, _step_seed(seed, state.step, world), world
+            )
             _check_finite(state.step, step_loss, norm, description)
             _record(state, step_loss, rate, norm, optimisation.log_every)
             for hook in hooks:
@@ -79,6 +82,14 @@ def train(
 
     engine.finish(model)
     return TrainingResult(steps, state.curve, state.history)
+
+
+def _fetch(batches: BatchFunction, state: TrainingState) -> Sequence[Batch]:
+    """The micro-batches of the next step; the state keeps how long that took."""
+    state.step_started = perf_counter()
+    fetched = batches(state.step)
+    state.data_seconds = perf_counter() - state.step_started
+    return fetched
 
 
 def _optimise(
@@ -111,6 +122,7 @@ def _check_finite(step: int, loss: float, norm: float | None, description: str) 
 
 def _record(state: TrainingState, loss: float, rate: float, norm: float | None, log_every: int) -> None:
     state.step, state.loss, state.learning_rate, state.gradient_norm = state.step + 1, loss, rate, norm
+    state.step_seconds = perf_counter() - state.step_started
     state.unlogged.append(loss)
     if state.step % log_every == 0 or state.step == state.steps:
         mean = math.fsum(state.unlogged) / len(state.unlogged)
@@ -127,6 +139,16 @@ def _step_seed(seed: int, step: int, world: World) -> int:
     """The seed of a step's dropout: differs between ranks, and never depends on the steps before."""
     digest = hashlib.sha256(f"{seed}/{step}/{world.rank}".encode()).digest()
     return int.from_bytes(digest[:7], "big")
+
+
+@contextmanager
+def _entered(hooks: Sequence[Hook]) -> Iterator[None]:
+    """Enter the hooks that are context managers for as long as it trains."""
+    with ExitStack() as stack:
+        for hook in hooks:
+            if isinstance(hook, AbstractContextManager):
+                stack.enter_context(hook)
+        yield
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from transformers import GenerationConfig, MarianConfig, MarianMTModel, MarianTo
 
 from gmlm.config import TranslatorTraining
 from gmlm.errors import EmptyCorpusError
-from gmlm.training import Batch, LossFunction, TrainingResult, train
+from gmlm.training import Batch, LossFunction, TrainingMetrics, TrainingResult, train
 from gmlm.translation.joint_vocabulary import train_vocabulary, write_tokenizer
 from gmlm.translation.length_batches import IGNORED, LengthBatches, TokenPair
 from gmlm.translation.parallel import Pair
@@ -42,9 +42,11 @@ class TrainedTranslator:
 
 
 def train_marian(
-    pairs: Sequence[Pair], config: TranslatorTraining, *, scratch: Path, seed: int, fingerprint: str
+    pairs: Sequence[Pair], config: TranslatorTraining, *, scratch: Path, seed: int, fingerprint: str, name: str = ""
 ) -> TrainedTranslator:
     """Train on all pairs that fit, resuming from `scratch`; the model folder lies in `scratch` too.
+
+    Metrics are labelled with `name`.
 
     Raises:
         EmptyCorpusError: No pair fits.
@@ -68,6 +70,7 @@ def train_marian(
         seed=seed,
         fingerprint=fingerprint,
         checkpoints=scratch / "checkpoints",
+        hooks=[TrainingMetrics("translator", _tokens(encoded) / batches.per_epoch, model=name)],
         description="Train translator",
     )
     _save(model, folder)
@@ -98,6 +101,11 @@ def _encode(pairs: Sequence[Pair], tokenizer: MarianTokenizer, limit: int) -> li
     targets = tokenizer(text_target=[pair.de for pair in pairs], verbose=False)["input_ids"]
     encoded = (TokenPair(*sides) for sides in zip(sources, targets, strict=True))
     return [pair for pair in encoded if max(map(len, pair)) <= limit]
+
+
+def _tokens(pairs: Sequence[TokenPair]) -> int:
+    """Tokens of both sides, without padding."""
+    return sum(len(pair.source) + len(pair.target) for pair in pairs)
 
 
 def _initialise(config: TranslatorTraining, tokenizer: MarianTokenizer, longest: int, seed: int) -> MarianMTModel:

@@ -12,6 +12,7 @@ from gmlm.config import TranslatorScoreConfig
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
+from gmlm.telemetry.metrics import observe_score
 from gmlm.translation.batching import translate_lines
 from gmlm.translation.engines import TranslationModel, open_engine
 from gmlm.translation.parallel import Pair, read_reference
@@ -28,6 +29,7 @@ def score_translator(config: TranslatorScoreConfig, run: StageRun) -> Manifest:
     with progress("Score translator", total=len(pairs), unit="segment") as bar:
         outputs = translate_lines(engine, [pair.en for pair in pairs], config.decoding.batch_tokens, bar.advance)
     scores = corpus_scores(outputs, [pair.de for pair in pairs])
+    _observe(run, scores)
     files = [
         run.write("scores.json", (json.dumps(scores, indent=2, sort_keys=True) + "\n").encode()),
         run.write("outputs.jsonl", _outputs(pairs, outputs), rows=len(pairs)),
@@ -35,6 +37,13 @@ def score_translator(config: TranslatorScoreConfig, run: StageRun) -> Manifest:
     counters = {"in": len(pairs), "out": len(pairs), "rejected": 0}
     metrics = {"bleu": scores["bleu"], "chrf": scores["chrf"]}
     return run.publish("scores", config, files, counters=counters, metrics=metrics)
+
+
+def _observe(run: StageRun, scores: dict[str, Any]) -> None:
+    translator = run.inputs["translator"].name
+    reference = run.name.removeprefix(f"{translator}--")
+    for metric in ("bleu", "chrf"):
+        observe_score(translator, f"translation/{reference}", metric, scores[metric])
 
 
 def corpus_scores(outputs: Sequence[str], references: Sequence[str]) -> dict[str, Any]:

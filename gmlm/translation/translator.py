@@ -38,7 +38,9 @@ def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun
     pairs = list(read_training_pairs(path, quarantine))
     if not pairs:
         raise EmptyCorpusError("no pair to train on", where=path.name, fix="give lines with the keys 'en' and 'de'")
-    trained = train_marian(pairs, training, scratch=run.scratch, seed=run.seed, fingerprint=run.fingerprint)
+    trained = train_marian(
+        pairs, training, scratch=run.scratch, seed=run.seed, fingerprint=run.fingerprint, name=run.name
+    )
     files = run.upload_folder(trained.folder, MODEL_FOLDER)
     files += [run.write("training.json", training_json(trained.record)), *quarantine.write()]
     counters = {

@@ -7,9 +7,22 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from gmlm.telemetry import registry
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry():
+    """Metrics that no other test has touched, of no study."""
+    registry.instruments.cache_clear()
+    registry.name_study("")
+    yield
+    registry.instruments.cache_clear()
+    registry.name_study("")
+
 
 class Sink(HTTPServer):
     path: str = ""
+    status: int = 200
     body: bytes = b""
 
     @property
@@ -23,7 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.server.path = self.path
         self.server.body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.end_headers()
 
     def log_message(self, *_: object) -> None: ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,20 +11,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gmlm.errors import DataFormatError, InterruptedRunError
-from gmlm.telemetry import metrics, names
+from gmlm.telemetry import exporting, metrics, names
+from gmlm.telemetry.reference import metrics_reference
+from gmlm.telemetry.registry import name_study
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 
 
-@pytest.fixture(autouse=True)
-def fresh_registry():
-    metrics._instruments.cache_clear()
-    yield
-    metrics._instruments.cache_clear()
-
-
 def scrape() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    port = metrics.serve_metrics(0, "127.0.0.1")
+    port = exporting.serve_metrics(0, "127.0.0.1")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text = answer.read().decode()
     families = text_string_to_metric_families(text)
@@ -39,29 +32,12 @@ def value(name: str, **labels: str) -> float:
     return found
 
 
-def test_a_scrape_over_http_returns_what_training_observed():
-    metrics.observe_step(loss=2.5, learning_rate=1e-4, tokens=8192, step=7, gradient_norm=0.5)
+def test_every_sample_names_the_study():
+    name_study("trial")
+    metrics.observe_recognised("ingest")
     samples = scrape()
-    stage = (("stage", "pretrain"),)
-    assert samples["gmlm_training_loss", stage] == 2.5
-    assert samples["gmlm_training_learning_rate", stage] == 1e-4
-    assert samples["gmlm_training_tokens_total", stage] == 8192
-    assert samples["gmlm_training_step", stage] == 7
-    assert samples["gmlm_training_gradient_norm", stage] == 0.5
-    assert samples["gmlm_training_last_step_timestamp_seconds", stage] > 1.6e9
-    assert samples["process_resident_memory_bytes", ()] > 1e6
-
-
-def test_steps_are_counted_when_the_loop_gives_no_number():
-    for _ in range(3):
-        metrics.observe_step(loss=1.0, learning_rate=0.1, tokens=10)
-    assert value("gmlm_training_step", stage="pretrain") == 3
-    assert value("gmlm_training_tokens_total", stage="pretrain") == 30
-
-
-def test_a_loss_that_is_not_a_number_is_exported_as_such():
-    metrics.observe_step(loss=float("nan"), learning_rate=0.1, tokens=1, stage="finetune")
-    assert math.isnan(scrape()["gmlm_training_loss", (("stage", "finetune"),)])
+    assert samples["gmlm_stage_runs_total", (("outcome", "recognised"), ("stage", "ingest"), ("study", "trial"))] == 1
+    assert all(("study", "trial") in labels for _, labels in samples)
 
 
 @pytest.mark.parametrize(
@@ -101,45 +77,64 @@ def test_documents_balance_and_other_counters_stay_out():
 def test_what_happens_once_in_a_while_is_exported_too():
     metrics.observe_recognised("report")
     metrics.observe_segments("flagged", 4)
-    metrics.observe_held_out_loss(3.25)
-    metrics.observe_checkpoint()
-    metrics.observe_score("continued", "ner", "f1", 0.75)
+    metrics.observe_translated(120)
+    metrics.observe_translated_words(10, 9)
+    metrics.observe_quarantined("ingest")
+    metrics.observe_score("marian", "translation/unseen", "chrf", 61.5)
     assert value("gmlm_stage_runs_total", stage="report", outcome="recognised") == 1
     assert value("gmlm_translation_segments_total", outcome="flagged") == 4
-    assert value("gmlm_training_held_out_loss", stage="pretrain") == 3.25
-    assert value("gmlm_checkpoint_timestamp_seconds", stage="pretrain") > 1.6e9
-    assert value("gmlm_score", model="continued", task="ner", metric="f1") == 0.75
+    assert value("gmlm_translation_tokens_total") == 120
+    assert value("gmlm_translation_words_total", side="target") == 9
+    assert value("gmlm_quarantined_total", stage="ingest") == 1
+    labels = {"model": "marian", "task": "translation/unseen", "split": "test", "metric": "chrf"}
+    assert value("gmlm_score", **labels) == 61.5
 
 
-@pytest.mark.parametrize("port", ["occupied", 70_000])
-def test_a_port_that_cannot_be_had_is_logged_and_stops_nothing(port, caplog):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        assert metrics.serve_metrics(taken.getsockname()[1] if port == "occupied" else port, "127.0.0.1") is None
-    assert [record.message for record in caplog.records] == ["metrics are not served"]
+def test_an_evaluation_is_exported_with_its_intervals_and_differences():
+    row = {"mean": 0.7, "std": None, "low": 0.6, "high": 0.8}
+    compared = {"baseline": "base", "difference": 0.1, "low": -0.05, "high": 0.2, "p": 0.3}
+    metrics.observe_evaluation({"ner": {"models": {"base": row, "new": row}, "comparisons": {"new": compared}}})
+    scored = {"task": "ner", "split": "test", "metric": "f1"}
+    assert value("gmlm_score", model="base", **scored) == 0.7
+    assert value("gmlm_score_low", model="new", **scored) == 0.6
+    assert value("gmlm_score_high", model="new", **scored) == 0.8
+    found = [
+        value(f"gmlm_score_difference{end}", model="new", task="ner", metric="f1") for end in ("", "_low", "_high")
+    ]
+    assert found == [0.1, -0.05, 0.2]
+    assert not any(
+        name.startswith("gmlm_score_difference") and ("model", "base") in labels for name, labels in scrape()
+    )
 
 
-@pytest.mark.parametrize("gateway", ["http://127.0.0.1:9", "no such address", "gopher://x"])
-def test_a_push_that_fails_is_logged_and_stops_nothing(gateway, caplog):
-    assert metrics.push_metrics(gateway, study="demo") is False
-    assert [record.message for record in caplog.records] == ["metrics are not pushed"]
+def test_a_cell_shows_its_dev_score_only():
+    metrics.observe_cell("base", "ner", {"dev": {"f1": 0.5}, "test": {"f1": 0.4}})
+    scores = {labels: v for (name, labels), v in scrape().items() if name == "gmlm_score"}
+    assert [(dict(labels)["split"], v) for labels, v in scores.items()] == [("dev", 0.5)]
 
 
-def test_a_push_sends_the_metrics_grouped_by_study(http_sink):
-    metrics.observe_checkpoint()
-    assert metrics.push_metrics(http_sink.url, study="demo") is True
-    assert http_sink.path == "/metrics/job/gmlm/study/demo"
-    assert b"gmlm_checkpoint_timestamp_seconds" in http_sink.body
+def test_requests_retries_and_errors_of_the_store_are_counted():
+    metrics.observe_store_request("PutObject", 0)
+    metrics.observe_store_request("PutObject", 2)
+    metrics.observe_store_error("StorageError")
+    assert value("gmlm_store_requests_total", operation="PutObject") == 2
+    assert value("gmlm_store_retries_total", operation="PutObject") == 2
+    assert value("gmlm_store_errors_total", error="StorageError") == 1
 
 
-def test_every_metric_is_documented_with_its_kind_and_labels():
-    rows = [line for line in REFERENCE.read_text(encoding="utf-8").splitlines() if line.startswith("| `gmlm_")]
-    expected = []
-    for metric in names.METRICS:
-        labels = ", ".join(f"`{label}`" for label in metric.labels) or "-"
-        expected.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
-    assert rows == expected
+def test_the_first_failure_of_a_stage_is_an_increase():
+    with metrics.observe_stage("corpus"):
+        assert value("gmlm_stage_runs_total", stage="corpus", outcome="failed") == 0
+
+
+def test_the_reference_page_is_the_one_that_the_code_writes():
+    assert REFERENCE.read_text(encoding="utf-8") == metrics_reference()
+
+
+def test_every_label_is_explained_in_the_reference_page():
+    labels = {label for metric in names.METRICS for label in metric.labels} | {"study"}
+    page = REFERENCE.read_text(encoding="utf-8").partition("## Labels")[2]
+    assert all(f"`{label}`" in page for label in labels)
 
 
 def test_names_follow_the_prometheus_rules():

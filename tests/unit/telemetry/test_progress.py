@@ -18,7 +18,7 @@ def clock(monkeypatch):
         now = 1000.0
 
     module = sys.modules["gmlm.telemetry.progress"]  # the package's attribute of that name is the function
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: Clock.now))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: Clock.now, time=lambda: Clock.now))
     return Clock
 
 

@@ -143,8 +143,8 @@ def test_hooks_see_every_step_and_what_they_record_survives_a_crash(tmp_path: Pa
 
 
 def test_metrics_follow_training() -> None:
-    result = run(small_model(), hooks=[TrainingMetrics("test-stage", tokens_per_step=7)])
-    labels = {"stage": "test-stage"}
+    result = run(small_model(), hooks=[TrainingMetrics("test-stage", tokens_per_step=7, model="m")])
+    labels = {"stage": "test-stage", "model": "m", "task": "", "phase": ""}
     assert registry().get_sample_value("gmlm_training_loss", labels) == result.curve[-1].loss
     assert registry().get_sample_value("gmlm_training_step", labels) == 6
     assert registry().get_sample_value("gmlm_training_tokens_total", labels) == 42

@@ -1,0 +1,92 @@
+"""What a training run reports to Prometheus, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gmlm.telemetry import names
+from gmlm.telemetry.registry import instrument
+
+
+class TrainingSeries:
+    """The metrics of one training run; instruments are looked up once, so that a step costs some microseconds.
+
+    Args:
+        stage: Stage that trains.
+        model: Name of the model or translator in the study.
+        task: Name of the task it is fine-tuned on, if any.
+        phase: Number of the phase, if it has several.
+    """
+
+    def __init__(self, stage: str, model: str = "", task: str = "", phase: str = "") -> None:
+        def of(metric: names.MetricName) -> Any:
+            return instrument(metric, stage, model, task, phase)
+
+        self._of = of
+        self._loss, self._learning_rate = of(names.LOSS), of(names.LEARNING_RATE)
+        self._step, self._last_step = of(names.STEP), of(names.LAST_STEP)
+        self._tokens, self._flop = of(names.TOKENS), of(names.FLOP)
+        self._step_seconds, self._data_wait = of(names.STEP_SECONDS), of(names.DATA_WAIT)
+
+    def start(self) -> None:
+        """Training begins."""
+        self._of(names.RUNNING).set(1)
+        self._of(names.START).set_to_current_time()
+        self._of(names.NOT_FINITE)  # exported as 0 from the start, so that its first increase is seen
+
+    def plan(self, steps: int, peak_flop_per_second: float | None) -> None:
+        """Record the steps of the whole run, and the peak speed of its devices where it is known."""
+        self._of(names.PLANNED_STEPS).set(steps)
+        if peak_flop_per_second is not None:
+            self._of(names.PEAK_FLOP).set(peak_flop_per_second)
+
+    def observe_step(
+        self,
+        *,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        tokens: float,
+        flop: float,
+        seconds: float,
+        data_seconds: float,
+        gradient_norm: float | None,
+    ) -> None:
+        """Record an optimiser step.
+
+        Args:
+            step: Its number, from 1.
+            loss: Mean loss of the step.
+            learning_rate: Learning rate that it used.
+            tokens: Its tokens over all workers.
+            flop: Its floating-point operations over all workers.
+            seconds: What it took in all.
+            data_seconds: What it waited for its batch.
+            gradient_norm: Norm of the gradient before clipping.
+        """
+        self._step.set(step)
+        self._loss.set(loss)
+        self._learning_rate.set(learning_rate)
+        self._tokens.inc(tokens)
+        self._flop.inc(flop)
+        self._step_seconds.observe(seconds)
+        self._data_wait.inc(data_seconds)
+        self._last_step.set_to_current_time()
+        if gradient_norm is not None:
+            self._of(names.GRADIENT_NORM).set(gradient_norm)
+
+    def observe_held_out_loss(self, loss: float) -> None:
+        """Record the loss on held-out documents."""
+        self._of(names.HELD_OUT_LOSS).set(loss)
+
+    def observe_checkpoint(self, seconds: float) -> None:
+        """Record that a checkpoint is complete now, and what writing it took."""
+        self._of(names.CHECKPOINT).set_to_current_time()
+        self._of(names.CHECKPOINT_SECONDS).observe(seconds)
+
+    def end(self, *, finite: bool) -> None:
+        """Training has ended; `finite` is False where it did because loss or gradient were not finite."""
+        self._of(names.RUNNING).set(0)
+        if not finite:
+            self._of(names.NOT_FINITE).inc()
+            self._loss.set(float("nan"))
