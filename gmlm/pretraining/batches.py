@@ -141,51 +141,45 @@ class MaskedBatches:
             start = stop
 
     def _batch(self, rows: list[Indices], numbers: Array, width: int, step: int) -> Batch:
-        ids, documents, positions = self._filled(rows, width)
-        settings, vocabulary = self._settings, self._vocabulary
-        maskable = (documents > 0) & ~vocabulary.special[ids]
-        places = numbers[:, None] * settings.sequence_length + np.arange(width)
+        """The documents of some rows as one stream, longest first, with places to predict."""
+        ids, places, sizes = self._filled(rows, width)
+        settings = self._settings
         masked = mask_tokens(
             ids,
-            maskable,
-            places,
-            vocabulary,
+            ~self._vocabulary.special[ids],
+            numbers[:, None] * settings.sequence_length + np.arange(width),
+            self._vocabulary,
             rate=settings.mask_rate,
             masking=settings.masking,
             seed=settings.seed,
             step=step,
         )
-        targets = np.flatnonzero(masked.chosen)
+        targets = np.flatnonzero(masked.chosen.reshape(-1)[places])
         return {
-            "input_ids": torch.from_numpy(masked.input_ids),
-            "documents": torch.from_numpy(documents),
-            "positions": torch.from_numpy(positions),
+            "input_ids": torch.from_numpy(masked.input_ids.reshape(-1)[places]),
+            "lengths": torch.from_numpy(sizes),
             "targets": torch.from_numpy(targets),
-            "labels": torch.from_numpy(ids.reshape(-1)[targets]),
+            "labels": torch.from_numpy(ids.reshape(-1)[places[targets]]),
             WEIGHT: torch.tensor(float(len(targets))),
         }
 
     def _filled(self, rows: list[Indices], width: int) -> tuple[Array, Array, Array]:
-        """Ids, document numbers within the row (0 is padding) and positions within the document, (rows, width)."""
+        """Ids (rows, width), the place of each token in them, document by document, and the documents' sizes."""
         counts = np.array([len(row) for row in rows])
         segments = np.concatenate(rows)
-        row = np.repeat(np.arange(len(rows)), counts)
-        number = np.arange(len(segments)) - np.repeat(np.cumsum(counts) - counts, counts)
-        lengths = self._segments.lengths[segments]
-        sizes = lengths + SPECIAL_TOKENS
-        ends = np.cumsum(sizes)
+        sizes = self._segments.lengths[segments] + SPECIAL_TOKENS
+        before = np.cumsum(sizes) - sizes
         # Where each segment begins: behind those before it in its row.
-        first_of_row = (ends - sizes)[np.cumsum(counts) - counts]
-        begins = row * width + (ends - sizes) - np.repeat(first_of_row, counts)
+        first_of_row = np.repeat(before[np.cumsum(counts) - counts], counts)
+        begins = np.repeat(np.arange(len(rows)), counts) * width + before - first_of_row
 
-        within = np.arange(sizes.sum()) - np.repeat(ends - sizes, sizes)
-        target = np.repeat(begins, sizes) + within
-        ids = np.full(len(rows) * width, self._vocabulary.pad, np.int64)
-        documents, positions = np.zeros_like(ids), np.zeros_like(ids)
-        documents[target], positions[target] = np.repeat(number + 1, sizes), within
-        text = (within > 0) & (within <= np.repeat(lengths, sizes))
+        order = np.argsort(-sizes, kind="stable")
+        segments, sizes, begins = segments[order], sizes[order], begins[order]
+        within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        places = np.repeat(begins, sizes) + within
+        text = (within > 0) & (within < np.repeat(sizes, sizes) - 1)
         source = np.repeat(self._segments.starts[segments] - 1, sizes) + within
-        ids[target[text]] = self._ids[source[text]]
+        ids = np.full(len(rows) * width, self._vocabulary.pad, np.int64)
+        ids[places[text]] = self._ids[source[text]]
         ids[begins], ids[begins + sizes - 1] = self._vocabulary.cls, self._vocabulary.sep
-        shape = (len(rows), width)
-        return ids.reshape(shape), documents.reshape(shape), positions.reshape(shape)
+        return ids.reshape(len(rows), width), places, sizes

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from gmlm.config import ArchitectureConfig
 from gmlm.errors import ConfigError, DataFormatError, ModelMismatchError
-from gmlm.pretraining.isolation import position_offset
+from gmlm.pretraining.encoders import position_offset
 from gmlm.telemetry import get_logger
 
 _logger = get_logger(__name__)

@@ -12,8 +12,8 @@ from gmlm.config import PhaseConfig
 from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
+from gmlm.pretraining.encoders import packable
 from gmlm.pretraining.holdout import HISTORY, HoldoutEvaluation
-from gmlm.pretraining.isolation import PACKABLE
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
@@ -104,7 +104,7 @@ def _batch_settings(phase: PhaseConfig, model: PreTrainedModel, seed: int) -> Ba
         sequence_length=phase.sequence_length,
         batch_tokens=phase.batch_tokens,
         micro_batch_tokens=phase.micro_batch_tokens or phase.batch_tokens // world.size,
-        packed=model.config.model_type in PACKABLE,
+        packed=packable(model),
         mask_rate=phase.mask_rate,
         masking=phase.masking,
         seed=seed,

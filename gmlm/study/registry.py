@@ -34,7 +34,7 @@ STAGES: dict[str, StageEntry] = {
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus"),
-    "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain"),
+    "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate"),
     "report": StageEntry("gmlm.report.report:build_report", "report"),

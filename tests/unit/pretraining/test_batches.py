@@ -41,19 +41,18 @@ def corpus(texts: list[list[int]]) -> TokenCorpus:
 
 def original(batch: Batch) -> torch.Tensor:
     """The ids before masking."""
-    ids = batch["input_ids"].clone().flatten()
+    ids = batch["input_ids"].clone()
     ids[batch["targets"]] = batch["labels"]
-    return ids.reshape(batch["input_ids"].shape)
+    return ids
+
+
+def split(stream: torch.Tensor, batch: Batch) -> list[list[int]]:
+    return [part.tolist() for part in stream.split(batch["lengths"].tolist())]
 
 
 def segments(batch: Batch) -> list[list[int]]:
     """The tokens of each segment of a batch, special tokens included."""
-    ids, documents = original(batch), batch["documents"]
-    return [
-        row[numbers == number].tolist()
-        for row, numbers in zip(ids, documents, strict=True)
-        for number in range(1, int(numbers.max()) + 1)
-    ]
+    return split(original(batch), batch)
 
 
 @pytest.mark.parametrize("settings", [PACKED, ALONE])
@@ -72,14 +71,12 @@ def test_rows_hold_pieces_of_the_documents(texts: list[list[int]], corpus: Token
             assert any(piece in text for text in joined)
 
 
-def test_positions_restart_and_padding_belongs_to_no_document(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
+def test_a_stream_has_no_padding_and_its_longest_segment_first(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
     (batch,) = MaskedBatches(corpus, vocabulary, PACKED)(0)
-    assert batch["input_ids"].shape == (8, 32)
-    starts = original(batch) == vocabulary.cls
-    assert (batch["positions"][starts] == 0).all()
-    inside = (batch["documents"][:, 1:] == batch["documents"][:, :-1]) & (batch["documents"][:, 1:] > 0)
-    assert (batch["positions"][:, 1:][inside] == batch["positions"][:, :-1][inside] + 1).all()
-    assert ((batch["input_ids"] == vocabulary.pad) == (batch["documents"] == 0)).all()
+    lengths = batch["lengths"].tolist()
+    assert lengths == sorted(lengths, reverse=True)
+    assert sum(lengths) == len(batch["input_ids"]) <= 256
+    assert not (batch["input_ids"] == vocabulary.pad).any()
 
 
 def test_special_tokens_are_never_targets(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
@@ -117,12 +114,8 @@ def test_ranks_and_micro_batches_share_out_the_same_batch(
     corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings
 ) -> None:
     def masked_rows(changed: BatchSettings) -> list[list[int]]:
-        rows = []
-        for batch in MaskedBatches(corpus, vocabulary, changed)(3):
-            rows += [
-                row[numbers > 0].tolist() for row, numbers in zip(batch["input_ids"], batch["documents"], strict=True)
-            ]
-        return sorted(rows)
+        batches = MaskedBatches(corpus, vocabulary, changed)(3)
+        return sorted(row for batch in batches for row in split(batch["input_ids"], batch))
 
     whole = masked_rows(replace(settings, world_size=2)) + masked_rows(replace(settings, world_size=2, rank=1))
     if settings.packed:
@@ -142,9 +135,9 @@ def test_all_ranks_have_equally_many_micro_batches(corpus: TokenCorpus, vocabula
 def test_rows_of_one_document_are_grouped_by_length(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
     real = padded = 0
     for batch in MaskedBatches(corpus, vocabulary, replace(ALONE, batch_tokens=2048, micro_batch_tokens=2048))(0):
-        lengths = (batch["documents"] > 0).sum(1)
+        lengths = batch["lengths"]
         assert int(lengths.min()) >= 0.75 * int(lengths.max())
-        real, padded = real + int(lengths.sum()), padded + batch["input_ids"].numel()
+        real, padded = real + int(lengths.sum()), padded + len(lengths) * int(lengths.max())
     assert real / padded > 0.85
 
 
@@ -154,7 +147,7 @@ def test_tokens_seen_counts_what_the_batches_hold(
 ) -> None:
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = 2 * batches.steps_of(1) + 1
-    counted = sum(int((batch["documents"] > 0).sum()) for step in range(steps) for batch in batches(step))
+    counted = sum(len(batch["input_ids"]) for step in range(steps) for batch in batches(step))
     assert batches.tokens_seen(steps) == counted
 
 

@@ -57,8 +57,8 @@ def test_about_15_percent_of_the_tokens_are_predicted_whatever_the_phase_masks(
     HoldoutEvaluation(corpus, vocabulary, SETTINGS, every=0).evaluate(tiny_bert(), step=0)
     predicted = sum(len(batch["labels"]) for batch in seen)
     assert predicted / len(corpus.ids) == pytest.approx(0.15, abs=0.03)
-    starts = sum(int(((batch["documents"] > 0) & (batch["positions"] == 0)).sum()) for batch in seen)
-    assert starts == sum(-(-int(n) // 30) for n in np.diff(corpus.offsets))  # Each segment once.
+    segments = sum(len(batch["lengths"]) for batch in seen)
+    assert segments == sum(-(-int(n) // 30) for n in np.diff(corpus.offsets))  # Each segment once.
 
 
 def test_dropout_is_off_and_the_model_unchanged(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:

@@ -29,31 +29,29 @@ def tiny(model_type: str) -> PreTrainedModel:
     return AutoModelForMaskedLM.from_config(config).eval()
 
 
-def one_document_per_row() -> tuple[Batch, torch.Tensor, torch.Tensor]:
-    """A batch, and the same as transformers takes it: attention mask and labels."""
+def one_stream() -> tuple[Batch, dict[str, torch.Tensor]]:
+    """A batch of documents, and the same as transformers takes it: padded rows, attention mask and labels."""
     torch.manual_seed(1)
-    ids = torch.randint(5, 50, (4, 12))
-    attention = torch.ones_like(ids)
-    attention[1, 9:] = 0
-    ids[attention == 0] = 0
+    lengths = torch.tensor([12, 12, 11, 9])
+    attention = (torch.arange(12) < lengths[:, None]).long()
+    ids = torch.randint(5, 50, (4, 12)) * attention
     chosen = (torch.rand(ids.shape) < 0.3) & (attention == 1)
     labels = torch.where(chosen, torch.randint(5, 50, ids.shape), -100)
-    positions = torch.arange(12).expand(4, 12) * attention
-    batch = {"input_ids": ids, "documents": attention, "positions": positions}
-    targets = labels.flatten()
-    return (
-        {**batch, "targets": (targets != -100).nonzero()[:, 0], "labels": targets[targets != -100]},
-        attention,
-        labels,
-    )
+    stream = labels[attention == 1]
+    batch = {"input_ids": ids[attention == 1], "lengths": lengths, "targets": (stream != -100).nonzero()[:, 0]}
+    return {**batch, "labels": stream[stream != -100]}, {
+        "input_ids": ids,
+        "attention_mask": attention,
+        "labels": labels,
+    }
 
 
 @pytest.mark.parametrize("model_type", sorted(SETTINGS))
 def test_the_loss_is_the_one_of_transformers(model_type: str) -> None:
     model = tiny(model_type)
-    batch, attention, labels = one_document_per_row()
+    batch, rows = one_stream()
     with torch.no_grad():
-        expected = model(input_ids=batch["input_ids"], attention_mask=attention, labels=labels).loss
+        expected = model(**rows).loss
         assert masked_lm_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-5)
 
 
@@ -69,6 +67,6 @@ def test_non_legacy_deberta_heads_are_known_too() -> None:
             legacy=False,
         )
     ).eval()
-    batch, attention, labels = one_document_per_row()
-    expected = model(input_ids=batch["input_ids"], attention_mask=attention, labels=labels).loss
+    batch, rows = one_stream()
+    expected = model(**rows).loss
     assert masked_lm_loss(model, batch).item() == pytest.approx(expected.item(), abs=1e-5)

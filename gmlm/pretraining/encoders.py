@@ -1,0 +1,145 @@
+"""Hidden states of a stream of documents, each of which sees itself alone, for any encoder of transformers.
+
+Position ids that restart do not isolate: in transformers 5, eager and SDPA attention of encoders ignore them. Here
+
+- architectures with transformers' attention interface get an attention of ours, bucket by bucket;
+- DeBERTa-v2, which has no such interface, runs layer by layer with its own attention on each bucket;
+- all others run on documents padded to the longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import AttentionInterface, PreTrainedModel
+
+from gmlm.pretraining.stream import Bucket, buckets_of, by_bucket
+from gmlm.training import Batch
+
+ATTENTION = "gmlm_documents"
+"""Name of our attention among those of transformers."""
+
+PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "deberta-v2"})
+"""Architectures whose documents share a stream; tested against single documents."""
+
+
+def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
+    """The last hidden states (tokens, hidden size) of a stream.
+
+    Args:
+        model: Encoder with a head.
+        batch: `input_ids` (tokens) and `lengths` (documents) of a stream, longest documents first.
+    """
+    if not packable(model):
+        bucket, inputs = padded(batch)
+        return bucket.flatten(model.base_model(**inputs).last_hidden_state)
+    positions = _positions(batch["lengths"]) + position_offset(model)
+    inputs = {"input_ids": batch["input_ids"][None], "position_ids": positions[None]}
+    buckets = buckets_of(batch["lengths"])
+    if model.config.model_type == "deberta-v2":
+        return _deberta_v2(model.base_model, inputs, buckets)
+    with _document_attention(model):
+        states: torch.Tensor = model.base_model(**inputs, buckets=buckets).last_hidden_state[0]
+    return states
+
+
+def packable(model: PreTrainedModel) -> bool:
+    """Whether the model can keep documents of one stream apart; a convolution over tokens cannot."""
+    return model.config.model_type in PACKABLE and not getattr(model.config, "conv_kernel_size", 0)
+
+
+def padded(batch: Batch) -> tuple[Bucket, dict[str, torch.Tensor]]:
+    """A stream as one batch of rows padded to the longest document, as any encoder takes it."""
+    (bucket,) = buckets_of(batch["lengths"], min_fill=0)
+    mask = torch.ones_like(bucket.places) if bucket.real is None else bucket.real.long()
+    return bucket, {"input_ids": bucket.gather(batch["input_ids"]) * mask, "attention_mask": mask}
+
+
+def position_offset(model: PreTrainedModel) -> int:
+    """Number of the first position: RoBERTa and its kin count from behind the padding id, others from zero."""
+    table = getattr(getattr(model.base_model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else int(padding) + 1
+
+
+def _positions(lengths: torch.Tensor) -> torch.Tensor:
+    """The place of each token within its document."""
+    begins = torch.cumsum(lengths, 0) - lengths
+    return torch.arange(int(lengths.sum()), device=lengths.device) - torch.repeat_interleave(begins, lengths)
+
+
+@contextmanager
+def _document_attention(model: Any) -> Iterator[None]:
+    """Our attention for the time of a call; whoever calls the model otherwise finds it as it was."""
+    before = model.config._attn_implementation
+    model.config._attn_implementation = ATTENTION
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = before
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    buckets: list[Bucket],
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention within documents; arguments (1, heads, tokens, head size), result (1, tokens, heads, head size).
+
+    `sliding_window` is what transformers hands to flash attention: one more than the places seen to each side.
+    """
+
+    def attend(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
+        mask = _mask(bucket, sliding_window)
+        q, k, v = (part.transpose(1, 2) for part in padded)
+        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling)
+        return found.transpose(1, 2)
+
+    streams = (part[0].transpose(0, 1) for part in (query, key, value))
+    return by_bucket(attend, buckets, *streams)[None], None
+
+
+def _mask(bucket: Bucket, sliding_window: int | None) -> torch.Tensor | None:
+    """True where a token (documents, 1, queries, keys) may be seen; None where all may."""
+    width = bucket.places.shape[1]
+    mask = None if bucket.real is None else bucket.real[:, None, None, :]
+    if sliding_window is None or width <= sliding_window:
+        return mask
+    column = torch.arange(width, device=bucket.places.device)
+    near = ((column[:, None] - column).abs() < sliding_window)[None, None]
+    # Padding behind a short document sees itself, so that no row is all masked.
+    return near if mask is None else (near & mask) | torch.eye(width, dtype=torch.bool, device=near.device)
+
+
+AttentionInterface.register(ATTENTION, _attention)
+
+
+def _deberta_v2(encoder: Any, inputs: dict[str, torch.Tensor], buckets: list[Bucket]) -> torch.Tensor:
+    """DeBERTa-v2/v3 (He et al. 2021): disentangled attention depends on distances within a document alone."""
+    hidden = encoder.embeddings(**inputs)[0]
+    distances = encoder.encoder.get_rel_embedding()
+    for layer in encoder.encoder.layer:
+        attention = layer.attention.self
+
+        def attend(bucket: Bucket, states: torch.Tensor, attention: Any = attention) -> torch.Tensor:
+            seen = torch.ones_like(bucket.places) if bucket.real is None else bucket.real
+            found: torch.Tensor = attention(states, seen[:, None, None, :], rel_embeddings=distances)[0]
+            return found
+
+        attended = layer.attention.output(by_bucket(attend, buckets, hidden), hidden)
+        hidden = layer.output(layer.intermediate(attended), attended)
+    result: torch.Tensor = hidden
+    return result
