@@ -35,6 +35,9 @@ Pushgateway = Annotated[
     str | None, typer.Option(envvar="GMLM_PUSHGATEWAY", help="Push results to this Pushgateway at the end.")
 ]
 LogFormat = Annotated[str, typer.Option(help="Log lines on standard error: text or json.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that share the work where a stage can; default: GMLM_WORKERS or 1.")
+]
 LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error.")]
 
 
@@ -46,12 +49,13 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run.")] = False,
     force: Force = False,
     store: StoreUri = None,
+    workers: Workers = None,
     metrics_port: MetricsPort = None,
+    pushgateway: Pushgateway = None,
     log_format: LogFormat = "text",
     log_level: LogLevel = "warning",
 ) -> None:
     """Run a study; run again, it resumes: finished stages are recognised."""
-    pushgateway: Pushgateway = None,
     from gmlm.study import commands
     from gmlm.study.selection import Selection
 
@@ -59,6 +63,7 @@ def run(
     if dry_run:
         typer.echo(commands.dry_run(study, selection, store=store))
         return
+    _use_workers(workers)
     _configure_telemetry(metrics_port, log_format, log_level)
     _run(study, selection, store, pushgateway)
 
@@ -126,14 +131,16 @@ def _stage_command(name: str, help_text: str) -> None:
         name_of_part: Annotated[str | None, typer.Option("--name", help="Only the part of this name.")] = None,
         force: Force = False,
         store: StoreUri = None,
+        workers: Workers = None,
         metrics_port: MetricsPort = None,
+        pushgateway: Pushgateway = None,
         log_format: LogFormat = "text",
         log_level: LogLevel = "warning",
     ) -> None:
         from gmlm.study.selection import Selection
 
+        _use_workers(workers)
         _configure_telemetry(metrics_port, log_format, log_level)
-        pushgateway: Pushgateway = None,
         _run(study, Selection(only=name, name=name_of_part, force=force), store, pushgateway)
 
     app.command(name, help=help_text)(command)
@@ -145,9 +152,17 @@ _stage_command("build-corpus", "Filter, de-duplicate, decontaminate, mix and tok
 _stage_command("pretrain", "Train or continue the encoders.")
 _stage_command("finetune", "Fine-tune every model on every task with every seed.")
 _stage_command("evaluate", "Compare the models: mean, interval, paired significance.")
+_stage_command("audit", "Measure what the models remember of their training text.")
 _stage_command("report", "Write the report.")
 
 app.add_typer(pipeline_app, name="pipeline")
+
+
+def _use_workers(workers: int | None) -> None:
+    if workers is not None:
+        from gmlm.config.workers import VARIABLE
+
+        os.environ[VARIABLE] = str(workers)
 
 
 def _configure_telemetry(metrics_port: int | None, log_format: str, log_level: str) -> None:

@@ -1,6 +1,16 @@
 """The study's configuration: one frozen pydantic tree, from one YAML file."""
 
-from gmlm.config.corpora import RecipeConfig, SourceConfig, SourceMix, TokenizerConfig, TokenizerTraining, TokensConfig
+from gmlm.config.audit import AuditConfig
+from gmlm.config.corpora import (
+    CanaryConfig,
+    RecipeConfig,
+    SourceConfig,
+    SourceMix,
+    TokenizerConfig,
+    TokenizerTraining,
+    TokensConfig,
+    TreatmentConfig,
+)
 from gmlm.config.load import load_study, parse_study
 from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
@@ -18,7 +28,9 @@ from gmlm.config.translation import (
 
 __all__ = [
     "ArchitectureConfig",
+    "AuditConfig",
     "BaseModelConfig",
+    "CanaryConfig",
     "CellConfig",
     "DecodingConfig",
     "EvaluationConfig",
@@ -41,6 +53,7 @@ __all__ = [
     "TranslatorConfig",
     "TranslatorScoreConfig",
     "TranslatorTraining",
+    "TreatmentConfig",
     "load_study",
     "parse_study",
 ]

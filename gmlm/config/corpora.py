@@ -50,6 +50,17 @@ class SourceMix(Frozen):
     """Times that the source is repeated; a fraction takes a deterministic sample."""
 
 
+class CanaryConfig(Frozen):
+    """Invented secrets planted in a corpus, so that an audit can measure what a model remembers of its text."""
+
+    number: int = Field(10, gt=0)
+    """Canaries planted at each number of repeats."""
+    repeats: tuple[int, ...] = (1, 4, 16)
+    """How often a canary occurs in the training documents."""
+    controls: int = Field(200, gt=0)
+    """Canaries made in the same way and not planted: what the planted ones are ranked among."""
+
+
 class RecipeConfig(Frozen):
     """How a corpus is built from sources and translations."""
 
@@ -61,16 +72,24 @@ class RecipeConfig(Frozen):
     """Shorter documents are dropped."""
     identify_language: bool = True
     """Drop documents in another language; texts under 200 characters are kept, as identification is unsure there."""
-    deduplicate: Literal["exact", "none"] = "exact"
-    """Drop documents whose normalised text occurred before, across all sources."""
+    deduplicate: Literal["exact", "near", "none"] = "exact"
+    """Drop documents whose normalised text occurred before, across all sources; `near` also drops those that share
+    about 70 % of their word 5-grams with an earlier one (MinHash)."""
     decontaminate: bool = True
     """Drop documents that share a word n-gram with the dev or test set of any task of the study."""
     decontamination_ngram: int = Field(13, ge=3)
     """Length in words of the n-grams compared by decontamination."""
     holdout_ratio: float = Field(0.02, ge=0, lt=0.5)
     """Share of the documents set apart for evaluation, chosen by a hash of the text."""
+    keep_dropped: int = Field(0, ge=0)
+    """Dropped documents kept in `quarantine.jsonl` for a person to look at, for each source and filter."""
     documents_per_shard: int = Field(50_000, gt=0)
     """Rows of one Parquet shard."""
+    canaries: CanaryConfig | None = None
+    """Plant canaries among the training documents, for the privacy audit. The model learns them: not for release."""
+    shuffle_words: Literal["none", "document", "corpus"] = "none"
+    """Put the words of each document, or of about a thousand documents together, in random order: a negative control,
+    as such text teaches no language. Within a document, words still tell what others occur beside them."""
 
 
 class TokenizerTraining(Frozen):
@@ -104,5 +123,16 @@ class TokenizerConfig(Frozen):
 class TokensConfig(Frozen):
     """One corpus tokenised by one tokenizer."""
 
+    documents_per_shard: int = Field(50_000, gt=0)
+    """Rows of one Parquet shard."""
+
+
+class TreatmentConfig(Frozen):
+    """What is done to a finished corpus for an experiment."""
+
+    canaries: CanaryConfig | None = None
+    """Canaries to plant."""
+    shuffle_words: Literal["none", "document", "corpus"] = "none"
+    """Which words change places."""
     documents_per_shard: int = Field(50_000, gt=0)
     """Rows of one Parquet shard."""

@@ -36,6 +36,9 @@ def _references(study: StudyConfig) -> Iterator[Reference]:
             yield "evaluation.models", model, study.models
         for task in study.evaluation.tasks:
             yield "evaluation.tasks", task, study.tasks
+    if study.audit is not None:
+        for model in study.audit.models:
+            yield "audit.models", model, study.models
 
 
 def _corpus_references(study: StudyConfig) -> Iterator[Reference]:

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from gmlm.config.audit import AuditConfig
 from gmlm.config.base import Frozen, Name
 from gmlm.config.corpora import RecipeConfig, SourceConfig, TokenizerConfig
 from gmlm.config.models import ModelConfig
@@ -57,6 +58,8 @@ class StudyConfig(Frozen):
     """Downstream tasks."""
     evaluation: EvaluationConfig | None = None
     """Cells and comparison; a study without it ends with its models."""
+    audit: AuditConfig | None = None
+    """What the models remember of their training text; without it none is audited."""
 
     @model_validator(mode="after")
     def _names_refer_to_parts(self) -> Self:

@@ -7,6 +7,7 @@ import re
 from graphlib import CycleError, TopologicalSorter
 
 from gmlm.config import (
+    AuditConfig,
     BaseModelConfig,
     CellConfig,
     FinetuneConfig,
@@ -17,6 +18,7 @@ from gmlm.config import (
     TranslateConfig,
     TranslatorConfig,
     TranslatorScoreConfig,
+    TreatmentConfig,
 )
 from gmlm.errors import ConfigError
 from gmlm.study.node import Node
@@ -53,6 +55,8 @@ class _GraphBuilder:
             self._add_model(name)
         if self._study.evaluation is not None:
             self._add_evaluation()
+        if self._study.audit is not None:
+            self._add_audits(self._study.audit)
         self._add_report()
         return self._sorted()
 
@@ -87,13 +91,26 @@ class _GraphBuilder:
             inputs = {source: self._text_node(source) for source in recipe.sources}
             if recipe.decontaminate:
                 inputs |= {f"task:{task}": f"task/{task}" for task in self._study.tasks}
-            self._add("corpus", name, recipe, inputs)
+            # A treated corpus is the plain one with something done to it: both are built once.
+            plain = recipe.model_copy(update={"canaries": None, "shuffle_words": "none"})
+            self._add("corpus", name, plain, inputs)
+            if recipe != plain:
+                config = TreatmentConfig(
+                    canaries=recipe.canaries,
+                    shuffle_words=recipe.shuffle_words,
+                    documents_per_shard=recipe.documents_per_shard,
+                )
+                self._add("treatment", name, config, {"corpus": f"corpus/{name}"})
         for name, tokenizer in self._study.tokenizers.items():
             if tokenizer.train is not None:
-                inputs = {"corpus": f"corpus/{tokenizer.train.corpus}"}
+                inputs = {"corpus": self._corpus_node(tokenizer.train.corpus)}
             else:
                 inputs = {"model": self._model_node(tokenizer.model or "")}
             self._add("tokenizer", name, tokenizer, inputs)
+
+    def _corpus_node(self, name: str) -> str:
+        treated = f"treatment/{name}"
+        return treated if treated in self._nodes else f"corpus/{name}"
 
     def _text_node(self, name: str) -> str:
         return f"ingest/{name}" if name in self._study.sources else f"translate/{name}"
@@ -121,7 +138,7 @@ class _GraphBuilder:
         tokenizer_role, tokenizer = self._tokenizer_of(model)
         inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._model_node(model.base)}
         for index, phase in enumerate(model.phases):
-            tokens = {"corpus": f"corpus/{phase.corpus}", tokenizer_role: tokenizer}
+            tokens = {"corpus": self._corpus_node(phase.corpus), tokenizer_role: tokenizer}
             part = f"{phase.corpus}--{tokenizer.partition('/')[2]}"
             inputs[f"tokens:{index}"] = self._add("tokens", part, TokensConfig(), tokens)
         self._add("pretrain", name, model, inputs)
@@ -151,6 +168,26 @@ class _GraphBuilder:
                     name = cell_name(model, task, seed)
                     inputs[f"cell:{name}"] = self._add("finetune", name, cell, roles)
         self._add("evaluate", self._study.name, evaluation, inputs, tolerant=True)
+
+    def _add_audits(self, audit: AuditConfig) -> None:
+        for name in audit.models:
+            reference = audit.reference or self._study.models[name].base
+            read = self._corpora_of(name)
+            read = [corpus for corpus in read if reference is None or corpus not in self._corpora_of(reference)]
+            if reference is None or not read:
+                what = "there is no model to compare with that has not read its text"
+                raise ConfigError(what, where=f"audit: {name}", fix="set 'reference', or audit a continued model")
+            inputs = {"model": self._model_node(name), "reference": self._model_node(reference)}
+            inputs |= {f"corpus:{corpus}": self._corpus_node(corpus) for corpus in read}
+            self._add("audit", name, audit.model_copy(update={"models": (name,)}), inputs)
+
+    def _corpora_of(self, name: str) -> list[str]:
+        """Recipes that a model has read, with those of the models that it starts from; none for one from outside."""
+        model = self._study.models.get(name)
+        if model is None:
+            return []
+        earlier = self._corpora_of(model.base) if model.base is not None else []
+        return list(dict.fromkeys([*earlier, *(phase.corpus for phase in model.phases)]))
 
     def _add_report(self) -> None:
         inputs = {node: node for node in self._nodes}

@@ -31,12 +31,14 @@ STAGES: dict[str, StageEntry] = {
     "translator-score": StageEntry("gmlm.translation.score:score_translator", "translate"),
     "translate": StageEntry("gmlm.translation.translate:translate", "translate"),
     "corpus": StageEntry("gmlm.corpus.build:build_corpus", "build-corpus"),
+    "treatment": StageEntry("gmlm.corpus.treatment:treat_corpus", "build-corpus"),
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus"),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate"),
+    "audit": StageEntry("gmlm.audit.audit:audit", "audit"),
     "report": StageEntry("gmlm.report.report:build_report", "report"),
 }
 """Every stage, in the order in which a study needs them."""

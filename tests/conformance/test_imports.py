@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"stage"}),
     frozenset({"shards", "lineage"}),
     frozenset({"training"}),
-    frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "report", "demo"}),
+    frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "audit", "report", "demo"}),
     frozenset({"study"}),
     frozenset({"deployment"}),
     frozenset({"kubernetes"}),
@@ -28,8 +28,8 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """Rooms from the ground up; a room imports from lower layers and from itself."""
 
-ALLOWED_BESIDE = {("finetuning", "evaluation")}
-"""Neighbours within a layer: a cell is scored by the scores that evaluation compares."""
+ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
+"""Neighbours within a layer: a cell is scored by the scores that evaluation compares; an audit loads what was trained."""
 
 LIGHT_FILES = (
     "cli.py",

@@ -1,0 +1,1 @@
+"""The privacy audit: what a model remembers of its training text."""
