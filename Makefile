@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock image sbom clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock image docker sbom clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,13 +33,13 @@ real: setup ## Run the study of real texts in GMLM_REAL_DATA on this CPU
 	@GMLM_REAL_DATA="$$(realpath "$$GMLM_REAL_DATA")" $(RUN)/gmlm run examples/real-cpu.yaml
 
 test: setup ## Unit tests, and those against a real S3 server and browser where they are there
-	@$(RUN)/python -m pytest -q -m "not slow and not cluster and not gpu"
+	@$(RUN)/python -m pytest -q -m "not slow and not cluster and not gpu and not docker"
 
 integration: setup ## Only the tests that talk to real servers
 	@$(RUN)/python -m pytest -q -m integration
 
 slow: setup ## Only the tests that take longer than ten seconds
-	@$(RUN)/python -m pytest -q -m "slow and not cluster and not gpu"
+	@$(RUN)/python -m pytest -q -m "slow and not cluster and not gpu and not docker"
 
 gpu: setup ## Only the tests that need a GPU
 	@$(RUN)/python -m pytest -q -m gpu
@@ -62,6 +62,9 @@ format: setup ## Format the code
 bench-%: setup ## Run one benchmark, such as bench-startup, beside its peers
 	@scripts/uv sync --frozen --inexact --quiet --group bench
 	@$(RUN)/python benchmarks/$*.py
+
+docker: setup ## Only the tests that need Docker and the image
+	@$(RUN)/python -m pytest -q -m docker
 
 image: ## Build the image; ACCELERATOR=cpu|cuda, BASE_IMAGE=, TORCH_INDEX=, IMAGE=NAME:TAG, BUILD_OPTIONS=
 	@DOCKER_BUILDKIT=1 $(DOCKER) build --tag $(IMAGE) --build-arg ACCELERATOR=$(ACCELERATOR) \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,13 @@ Image = Annotated[str | None, typer.Option(help="Image of the tasks, by digest, 
 Host = Annotated[str | None, typer.Option(envvar="KF_PIPELINES_ENDPOINT", help="Address of Kubeflow Pipelines.")]
 Namespace = Annotated[str | None, typer.Option(help="Namespace of the runs, where the service serves several.")]
 Token = Annotated[str | None, typer.Option(envvar="KF_PIPELINES_TOKEN", help="Bearer token for the service.")]
+
+
+class Runner(StrEnum):
+    """What runs a task on this machine."""
+
+    SUBPROCESS = "subprocess"
+    DOCKER = "docker"
 
 
 @app.command("compile")
@@ -43,20 +51,29 @@ def run_local(
     store: Annotated[str | None, typer.Option(help="Folder or s3://bucket/prefix instead of the study's.")] = None,
     pipeline: PipelineName = "study",
     profile: ProfileName = "smoke-cpu",
+    runner: Annotated[Runner, typer.Option(help="What runs a task: a process, or a container of the image.")] = (
+        Runner.SUBPROCESS
+    ),
+    image: Image = None,
+    network: Annotated[str | None, typer.Option(help="Network of the containers, such as host.")] = None,
 ) -> None:
-    """Run a study as a pipeline on this machine, each task in a process of its own."""
+    """Run a study as a pipeline on this machine, each task in a process or a container of its own."""
     from gmlm.config import load_study
     from gmlm.errors import StageFailedError
     from gmlm.kubernetes.planning import rounds_needed
     from gmlm.kubernetes.profile import load_profile
     from gmlm.study.commands import store_uri
+    from pipelines.local import docker_runner, with_credentials
     from pipelines.local import run_local as run
 
     config = load_study(study)
-    fitting = load_profile(profile).model_copy(update={"rounds": rounds_needed(config)})
+    fitting = load_profile(profile, image=image).model_copy(update={"rounds": rounds_needed(config)})
     folder = study.parent.absolute()
+    address, chosen = store_uri(store or config.store, folder), None
+    if runner is Runner.DOCKER:
+        fitting, chosen = with_credentials(fitting), docker_runner(str(folder), address, network=network)
     arguments = {"study": study.read_text(encoding="utf-8"), "study_folder": str(folder)}
-    if not run(pipeline, fitting, store=store_uri(store or config.store, folder), **arguments):
+    if not run(pipeline, fitting, store=address, runner=chosen, **arguments):
         raise StageFailedError("the pipeline failed", where=str(study), fix="read the log of its last tasks above")
 
 
