@@ -1,4 +1,4 @@
-"""Markers of finished shards: an interrupted translation goes on behind the last shard that it published."""
+"""Markers of finished shards: what workers and interrupted runs find of each other in the store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from gmlm.manifest import FileEntry
 from gmlm.stage import StageRun
 
 FOLDER = "unfinished"
-"""Folder of the markers within the output; removed when the manifest is there."""
+"""Folder of all that is kept within the output until the manifest is there: markers, leases, batches."""
+MARKERS = f"{FOLDER}/shards"
+"""Folder of the markers."""
 
 
 class RejectedDocument(BaseModel):
@@ -37,14 +39,23 @@ class FinishedShard(BaseModel):
     rejected: tuple[RejectedDocument, ...]
 
 
-def mark_finished(run: StageRun, number: int, shard: FinishedShard) -> FinishedShard:
-    """Record that a shard is published."""
+def mark_finished(run: StageRun, number: int, shard: FinishedShard) -> None:
+    """Record that a shard is published. Whoever made it, the bytes are the same."""
     run.store.write(_key(run, number), shard.model_dump_json().encode())
-    return shard
+
+
+def is_finished(run: StageRun, number: int) -> bool:
+    """Whether a shard has its marker."""
+    return run.store.exists(_key(run, number))
+
+
+def finished_numbers(run: StageRun) -> set[int]:
+    """Numbers of all shards that have a marker, by one listing."""
+    return {int(key.rpartition("/")[2].removesuffix(".json")) for key in run.store.list(run.key(MARKERS))}
 
 
 def find_finished(run: StageRun, number: int) -> FinishedShard | None:
-    """A shard of the same work that an earlier, interrupted run published, if its files are what was written."""
+    """A shard of the same work that some worker published, if its files are what was written."""
     try:
         shard = FinishedShard.model_validate_json(run.store.read(_key(run, number)))
     except (InputNotFoundError, ValidationError):
@@ -53,14 +64,21 @@ def find_finished(run: StageRun, number: int) -> FinishedShard | None:
     return shard if same_work and all(_is_intact(run, file) for file in shard.files) else None
 
 
-def remove_markers(run: StageRun, count: int) -> None:
-    """Remove the markers of all shards, once the manifest lists what they did."""
-    for number in range(count):
-        run.store.delete(_key(run, number))
+def drop_damaged(run: StageRun) -> None:
+    """Remove the markers of shards that are not what was written, so that they are made again."""
+    for number in sorted(finished_numbers(run)):
+        if find_finished(run, number) is None:
+            run.store.delete(_key(run, number))
+
+
+def remove_unfinished(run: StageRun) -> None:
+    """Remove markers, leases and batches, once the manifest lists what they led to."""
+    for key in list(run.store.list(run.key(FOLDER))):
+        run.store.delete(key)
 
 
 def _key(run: StageRun, number: int) -> str:
-    return run.key(f"{FOLDER}/{number:05d}.json")
+    return run.key(f"{MARKERS}/{number:05d}.json")
 
 
 def _is_intact(run: StageRun, file: FileEntry) -> bool:

@@ -3,7 +3,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-import gmlm.translation.translate as stage
+import gmlm.translation.merge as merge
+import gmlm.translation.shard_translator as stage
 from gmlm.config import SourceConfig, TranslateConfig
 from gmlm.errors import EmptyCorpusError
 from gmlm.shards import Document, read_documents, read_shards, write_documents
@@ -188,7 +189,7 @@ def test_a_damaged_shard_is_made_again(run_on, engine, damage):
     engine.fails_on = "Fever for 2"
     with pytest.raises(KeyboardInterrupt):
         translate(config(), run)
-    marker = run.key("unfinished/00000.json")
+    marker = run.key("unfinished/shards/00000.json")
     if damage == "file":
         run.store.write(run.key("documents/00000.parquet"), b"damaged")
     elif damage == "marker":
@@ -204,7 +205,7 @@ def test_a_damaged_shard_is_made_again(run_on, engine, damage):
 
 def test_the_model_is_not_loaded_when_every_shard_is_there(run_on, engine, monkeypatch):
     run = run_on()
-    monkeypatch.setattr(stage, "_require_output", _interrupt)
+    monkeypatch.setattr(merge, "_require_output", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         translate(config(), run)
     monkeypatch.undo()

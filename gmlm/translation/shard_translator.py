@@ -1,0 +1,122 @@
+"""Translates one shard of documents: segments, batches, checks, German documents and their alignment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+
+from gmlm.config import TranslateConfig
+from gmlm.manifest import FileEntry
+from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS, Document, ShardWriter
+from gmlm.stage import StageRun
+from gmlm.telemetry import Progress
+from gmlm.telemetry.metrics import observe_segments
+from gmlm.translation.batching import translate_segments
+from gmlm.translation.documents import ALIGNMENT_SCHEMA, TranslatedDocument, segments_of
+from gmlm.translation.engines import Engine, TranslationModel, open_engine
+from gmlm.translation.finished_shards import FinishedShard, RejectedDocument
+from gmlm.translation.quality import LengthLimits
+from gmlm.translation.saved_batches import SavedBatches
+
+ALIGNMENT = "alignment"
+"""Folder of the alignment shards."""
+
+
+class ShardTranslator:
+    """Translates shards; the model is loaded with the first segment. A shard is a pure function of its documents."""
+
+    def __init__(self, config: TranslateConfig, run: StageRun) -> None:
+        self._config, self._run = config, run
+        self._translator = run.inputs["translator"]
+        self._limits = LengthLimits(config.translation.min_length_ratio, config.translation.max_length_ratio)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return open_engine(TranslationModel.of(self._run, self._translator), self._config.decoding)
+
+    def translate(
+        self, number: int, documents: Sequence[Document], bar: Progress, check: Callable[[], None]
+    ) -> FinishedShard:
+        """Write the files of a shard and return what it contributes.
+
+        Args:
+            number: The shard.
+            documents: Its documents.
+            bar: Advanced by as many documents.
+            check: Called ahead of each batch and of writing; raises where the work is no longer this worker's.
+        """
+        batches = SavedBatches(lambda: self._engine, self._run, f"{number:05d}", check)
+        translated = self._translate(documents, batches, bar)
+        kept = [each for each in translated if each.flagged_ratio <= self._config.translation.max_flagged_ratio]
+        rejected = [each for each in translated if each.flagged_ratio > self._config.translation.max_flagged_ratio]
+        counts = Counter[str]({"in": len(translated), "out": len(kept)})
+        for each in translated:
+            counts.update(each.counts())
+        check()
+        shard = FinishedShard(
+            fingerprint=self._run.fingerprint,
+            files=tuple(self._write(number, kept)),
+            counts=counts,
+            rejected=tuple(_rejection(each) for each in rejected),
+        )
+        batches.forget()
+        _observe(counts)
+        return shard
+
+    def _translate(self, documents: Sequence[Document], engine: Engine, bar: Progress) -> list[TranslatedDocument]:
+        """Translate all segments of a shard together: equal ones once, in batches by length."""
+        segmented = [segments_of(document, engine.source_limit, engine.lengths) for document in documents]
+        texts = [piece.text for pieces in segmented for piece in pieces]
+        shown = _DocumentsShown(bar, len(documents), len(texts))
+        targets = iter(translate_segments(engine, texts, self._config.decoding.batch_tokens, shown.advance))
+        shown.finish()
+        return [
+            TranslatedDocument.judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
+            for document, pieces in zip(documents, segmented, strict=True)
+        ]
+
+    def _write(self, number: int, kept: Sequence[TranslatedDocument]) -> Iterator[FileEntry]:
+        german = (each.german(self._run.name, self._translator.name).row() for each in kept)
+        aligned = (row for each in kept for row in each.alignment())
+        for folder, schema, rows in ((DOCUMENTS, DOCUMENT_SCHEMA, german), (ALIGNMENT, ALIGNMENT_SCHEMA, aligned)):
+            held = list(rows)
+            writer = ShardWriter(self._run, schema, folder=folder, rows_per_shard=len(held) + 1, first_shard=number)
+            for row in held:
+                writer.write(row)
+            writer.flush()
+            yield from writer.entries
+
+
+class _DocumentsShown:
+    """Advances a bar of documents while segments, which do not come in the order of documents, are finished."""
+
+    def __init__(self, bar: Progress, documents: int, segments: int) -> None:
+        self._bar, self._documents, self._segments = bar, documents, segments
+        self._done = self._shown = 0
+
+    def advance(self, segments: int) -> None:
+        self._done += segments
+        self._show(self._documents * self._done // max(self._segments, 1))
+
+    def finish(self) -> None:
+        self._show(self._documents)
+
+    def _show(self, documents: int) -> None:
+        self._bar.show(segments=self._done)
+        self._bar.advance(documents - self._shown)
+        self._shown = documents
+
+
+def _rejection(translated: TranslatedDocument) -> RejectedDocument:
+    document = translated.document
+    return RejectedDocument(
+        file=document.source, position=document.id, reason="too many flagged segments", record=document.text
+    )
+
+
+def _observe(counts: Counter[str]) -> None:
+    observe_segments("translated", counts["translated"])
+    observe_segments("copied", counts["segments"] - counts["translated"])
+    observe_segments("flagged", counts["flagged"])
