@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from gmlm.config.corpora import RecipeConfig
+from gmlm.corpus.canaries import canaries_json, canary_documents, make_canaries
+from gmlm.corpus.candidates import InputShard, Selection, select_candidates
 from gmlm.corpus.decontamination import TASK_ROLE, TaskNgrams, held_out_texts
-from gmlm.corpus.filters import Candidate, Contamination, Filter, copies, is_held_out, recipe_filters
-from gmlm.corpus.normalisation import normalise
+from gmlm.corpus.drops import DecidedPart, SourceCount, counts_of, totals, write_drops, write_samples
+from gmlm.corpus.filters import recipe_filters
+from gmlm.corpus.parts import Part, PartWriter, finished_or_made, part_folder
+from gmlm.corpus.publication import Chosen, chosen_rows, publish_rows
+from gmlm.corpus.selection import decide, reasons
+from gmlm.corpus.shuffling import ShufflingWriter
+from gmlm.corpus.workers import results_in_order
 from gmlm.errors import EmptyCorpusError
 from gmlm.manifest import FileEntry, Manifest
-from gmlm.shards import DOCUMENTS, Document, ShardWriter, read_documents
+from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS, Document, ShardWriter, shard_entries
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
 
@@ -21,124 +30,101 @@ HOLDOUT = "holdout"
 """Folder of the held-out documents within a corpus."""
 
 
-@dataclass
-class SourceCount:
-    """What became of one source's documents; `repeats` are the copies beyond the first that its weight adds."""
-
-    read: int = 0
-    train: int = 0
-    holdout: int = 0
-    repeats: int = 0
-    characters: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    def as_json(self) -> dict[str, object]:
-        """The counts as `drops.json` holds them: in = out + all that is dropped."""
-        kept = {"in": self.read, "out": self.train + self.holdout, "train": self.train, "holdout": self.holdout}
-        return {**kept, "repeats": self.repeats, "characters": self.characters, "dropped": dict(self.dropped)}
-
-
 def build_corpus(config: RecipeConfig, run: StageRun) -> Manifest:
     """Filter, de-duplicate, decontaminate, weight and split the documents of all sources of a recipe.
 
     in = out + dropped, where in and out count distinct documents; a source's weight repeats documents of the training
-    part. `drops.json` holds the counts per source and filter, and the contaminated documents per task. Interrupted, the
-    stage starts again and writes the same bytes.
+    part. `drops.json` holds the counts per source and filter, and the contaminated documents per task. Shards are
+    filtered in parallel processes (`gmlm.corpus.workers`). Interrupted, the stage goes on with the shards that it had
+    not filtered, and writes the same bytes.
 
     Raises:
         EmptyCorpusError: No document is left to train on.
     """
-    contamination = _contamination(config, run) if config.decontaminate else None
-    filters = recipe_filters(config, contamination)
-    parts = {
-        part: ShardWriter(run, folder=part, rows_per_shard=config.documents_per_shard) for part in (DOCUMENTS, HOLDOUT)
-    }
-    counts = {name: _take_source(name, config, run, filters, parts) for name in config.sources}
-    for writer in parts.values():
-        writer.flush()
-    drops = _write_json(run, _drops_json(counts, filters, contamination))
+    candidates = _candidates(config, run)
+    decided = decide([part for _, part in candidates], config)
+    parts = [DecidedPart(source, part, fates) for (source, part), fates in zip(candidates, decided.fates, strict=True)]
+    counts = counts_of(parts, list(config.sources))
+    filters = [*(each.reason for each in recipe_filters(config)), *reasons(config)]
+    drops = [write_drops(run, filters, counts, decided.contaminated), *write_samples(run, parts, config)]
     _check_not_empty(counts, run)
-    entries = [entry for writer in parts.values() for entry in writer.entries]
-    return run.publish("documents", config, [*entries, drops], counters=_totals(counts))
+    made = run.publish("documents", config, [*_publish(parts, config, run), *drops], counters=totals(counts))
+    shutil.rmtree(part_folder(run, ""))
+    return made
 
 
-def _take_source(
-    name: str, config: RecipeConfig, run: StageRun, filters: Sequence[Filter], parts: dict[str, ShardWriter]
-) -> SourceCount:
-    """Pass all documents of a source through the filters and write those that are left."""
-    count = SourceCount()
-    weights = {source: mix.weight for source, mix in config.sources.items()}
-    for document in _documents(name, run):
-        count.read += 1
-        text = normalise(document.text)
-        candidate = Candidate.of(name, text)
-        reason = next((each.reason for each in filters if each.drops(candidate)), None)
-        if reason is not None:
-            count.dropped[reason] += 1
-            continue
-        kept = replace(document, source=name, text=text)
-        count.characters += len(text)
-        if is_held_out(candidate, config.holdout_ratio):
-            count.holdout += 1
-            parts[HOLDOUT].write(kept.row())
-        else:
-            count.train += 1
-            count.repeats += _write_copies(kept, copies(candidate, weights), parts[DOCUMENTS])
-    return count
+def _candidates(config: RecipeConfig, run: StageRun) -> list[tuple[str, Part]]:
+    """The candidates of every shard of every source, in order."""
+    selection = Selection(config, _ngrams(run, config) if config.decontaminate else None)
+    entries = [(name, entry) for name in config.sources for entry in shard_entries(run.inputs[name])]
+    found = list[tuple[str, Part]]()
+    with progress(f"corpus {run.name}", total=sum(entry.rows or 0 for _, entry in entries), unit="documents") as bar:
+        parts = results_in_order(partial(select_candidates, selection=selection), _shards(run, entries))
+        for (source, entry), part in zip(entries, parts, strict=True):
+            found.append((source, part))
+            bar.advance(entry.rows or 0)
+    return found
 
 
-def _write_copies(document: Document, number: int, writer: ShardWriter) -> int:
-    """Write a document as often as its weight says, copies with a suffix to the id; return those beyond the first."""
-    writer.write(document.row())
-    for copy in range(2, number + 1):
-        writer.write(replace(document, id=f"{document.id}#copy{copy}").row())
-    return number - 1
+def _shards(run: StageRun, entries: list[tuple[str, FileEntry]]) -> Iterator[InputShard]:
+    for number, (source, entry) in enumerate(entries):
+        path = _local(run, run.inputs[source], entry)
+        yield InputShard(source, path, entry.sha256, part_folder(run, f"{number:06d}"))
 
 
-def _documents(name: str, run: StageRun) -> Iterator[Document]:
-    manifest = run.inputs[name]
-    with progress(f"corpus {run.name}: {name}", total=manifest.counters.get("out"), unit="documents") as bar:
-        for document in read_documents(run.store, manifest):
-            yield document
-            bar.advance()
+def _local(run: StageRun, manifest: Manifest, entry: FileEntry) -> Path:
+    """A shard where it lies, or a copy of it in the scratch folder."""
+    key = manifest.key(entry.path)
+    if (local := run.store.local_path(key)) is not None:
+        return local
+    copy = run.scratch / "inputs" / key
+    if not copy.exists():
+        run.store.download(key, copy, sha256=entry.sha256)
+    return copy
 
 
-def _contamination(config: RecipeConfig, run: StageRun) -> Contamination:
+def _ngrams(run: StageRun, config: RecipeConfig) -> TaskNgrams:
     tasks = {role.removeprefix(TASK_ROLE): made for role, made in run.inputs.items() if role.startswith(TASK_ROLE)}
-    return Contamination(TaskNgrams(held_out_texts(run.store, tasks), config.decontamination_ngram))
+    return TaskNgrams(held_out_texts(run.store, tasks), config.decontamination_ngram)
 
 
-def _drops_json(
-    counts: dict[str, SourceCount], filters: Sequence[Filter], contamination: Contamination | None
-) -> dict[str, object]:
-    return {
-        "filters": [each.reason for each in filters],
-        "sources": {name: count.as_json() for name, count in counts.items()},
-        "contaminated": dict(contamination.hits) if contamination else {},
-    }
+def _publish(parts: list[DecidedPart], config: RecipeConfig, run: StageRun) -> list[FileEntry]:
+    train = [Chosen(each.part, each.repeated()) for each in parts]
+    held = [Chosen(each.part, each.rows(held=True)) for each in parts]
+    if config.canaries is None:
+        return [*_write(train, DOCUMENTS, config, run), *_write(held, HOLDOUT, config, run)]
+    planted, controls = make_canaries(config.canaries, run.seed)
+    train.append(_as_part(list(canary_documents(planted)), run))
+    listed = run.write("canaries.json", canaries_json(planted, controls))
+    return [*_write(train, DOCUMENTS, config, run), *_write(held, HOLDOUT, config, run), listed]
 
 
-def _write_json(run: StageRun, drops: dict[str, object]) -> FileEntry:
-    return run.write("drops.json", json.dumps(drops, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+def _as_part(documents: list[Document], run: StageRun) -> Chosen:
+    """Documents that are made here, as all rows of a part."""
+
+    def write(writer: PartWriter) -> None:
+        for document in documents:
+            writer.write(document.row())
+
+    part = finished_or_made(part_folder(run, "canaries"), write, DOCUMENT_SCHEMA)
+    return Chosen(part, np.arange(len(documents)))
 
 
-def _totals(counts: dict[str, SourceCount]) -> dict[str, int]:
-    dropped = sum((count.dropped for count in counts.values()), Counter[str]())
-    train, holdout = (sum(getattr(count, part) for count in counts.values()) for part in ("train", "holdout"))
-    return {
-        "in": sum(count.read for count in counts.values()),
-        "out": train + holdout,
-        "train": train,
-        "holdout": holdout,
-        "repeats": sum(count.repeats for count in counts.values()),
-        "dropped": dropped.total(),
-        **{f"dropped: {reason}": number for reason, number in sorted(dropped.items())},
-    }
+def _write(chosen: list[Chosen], folder: str, config: RecipeConfig, run: StageRun) -> list[FileEntry]:
+    """Publish rows as they are, or with their words shuffled."""
+    if config.shuffle_words == "none":
+        return publish_rows(run, chosen, folder=folder, rows_per_shard=config.documents_per_shard)
+    shards = ShardWriter(run, folder=folder, rows_per_shard=config.documents_per_shard)
+    writer = ShufflingWriter(shards, config.shuffle_words, run.seed)
+    for row in chosen_rows(chosen):
+        writer.write(row)
+    writer.flush()
+    return writer.entries
 
 
 def _check_not_empty(counts: dict[str, SourceCount], run: StageRun) -> None:
-    totals = _totals(counts)
-    if not totals["train"]:
-        reasons = ", ".join(f"{key.removeprefix('dropped: ')}: {n}" for key, n in totals.items() if ": " in key)
-        what = f"no document is left to train on, of {totals['in']} read ({reasons or 'nothing dropped'})"
+    total = totals(counts)
+    if not total["train"]:
+        found = ", ".join(f"{key.removeprefix('dropped: ')}: {n}" for key, n in total.items() if ": " in key)
+        what = f"no document is left to train on, of {total['in']} read ({found or 'nothing dropped'})"
         raise EmptyCorpusError(what, where=f"recipes.{run.name}", fix="loosen its filters or add sources")

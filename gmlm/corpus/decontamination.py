@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 
-from gmlm.corpus.normalisation import words
+import numpy as np
+
+from gmlm.corpus.deduplication.word_hashes import Hashes, ngram_hashes, word_hashes
 from gmlm.manifest import Manifest
 from gmlm.storage import Store
-
-Ngram = tuple[str, ...]
 
 TASK_ROLE = "task:"
 """Prefix of the roles by which tasks enter a stage."""
@@ -22,27 +21,41 @@ TEXT_FIELDS = ("text", "context", "question")
 
 
 class TaskNgrams:
-    """The word n-grams of the development and test sets of all tasks.
+    """The word n-grams of the development and test sets of all tasks, as 64-bit hashes.
 
-    A text with fewer than n words counts as one n-gram of its own length, so it marks documents equal to it.
+    A text with fewer than n words counts as one n-gram of its own length, so it marks documents equal to it. Among a
+    billion n-grams and a million of tasks one is taken for another with a probability below 1e-4.
     """
 
     def __init__(self, texts: Mapping[str, Sequence[str]], n: int) -> None:
         self._n = n
-        self._of_task = {task: set(chain.from_iterable(map(self._ngrams, held))) for task, held in texts.items()}
-        self._all: set[Ngram] = set().union(*self._of_task.values())
+        self._of_task = {task: np.unique(self._ngrams(held)[0]) for task, held in texts.items()}
+        self._all = np.unique(np.concatenate([np.empty(0, np.uint64), *self._of_task.values()]))
 
-    def tasks_in(self, text: str) -> list[str]:
-        """The tasks whose development or test set shares an n-gram with the text."""
-        if self._all.isdisjoint(self._ngrams(text)):
-            return []
-        return [task for task, ngrams in self._of_task.items() if not ngrams.isdisjoint(self._ngrams(text))]
+    def tasks_in(self, texts: Sequence[str]) -> list[list[str]]:
+        """For each text the tasks whose development or test set shares an n-gram with it."""
+        hashes, owners = self._ngrams(texts)
+        found = _is_in(hashes, self._all)
+        hashes, owners = hashes[found], owners[found]
+        tasks: list[list[str]] = [[] for _ in texts]
+        for task, ngrams in self._of_task.items():
+            for text in np.unique(owners[_is_in(hashes, ngrams)]):
+                tasks[text].append(task)
+        return tasks
 
-    def _ngrams(self, text: str) -> Iterator[Ngram]:
-        found = words(text)
-        if 0 < len(found) < self._n:
-            return iter([tuple(found)])
-        return zip(*(found[start:] for start in range(self._n)), strict=False)
+    def _ngrams(self, texts: Sequence[str]) -> tuple[Hashes, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        """The n-grams of all texts, and the number of the text that each comes from."""
+        hashed = ngram_hashes(word_hashes(texts), self._n)
+        return hashed.values, np.repeat(np.arange(len(texts)), np.diff(hashed.offsets))
+
+
+def _is_in(values: Hashes, ordered: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which values are among those of an ordered array."""
+    if not ordered.size:
+        return np.zeros(len(values), bool)
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    found = ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values
+    return found
 
 
 def held_out_texts(store: Store, tasks: Mapping[str, Manifest]) -> dict[str, list[str]]:

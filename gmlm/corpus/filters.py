@@ -1,29 +1,27 @@
-"""What a document must pass to enter a corpus, in order; each filter says where it comes from."""
+"""What a document must pass by itself to enter a corpus, in order; each filter says where it comes from."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gmlm.config.corpora import RecipeConfig
-from gmlm.corpus.decontamination import TaskNgrams
 from gmlm.corpus.language import is_in_language
 from gmlm.corpus.normalisation import share_of, text_digest
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A document on its way into the corpus: its source, its normalised text and the digest of that."""
+    """A document on its way into the corpus: its source and its normalised text."""
 
     source: str
     text: str
-    digest: bytes
 
-    @classmethod
-    def of(cls, source: str, text: str) -> Candidate:
-        """The candidate for a normalised text."""
-        return cls(source, text, text_digest(text))
+    @cached_property
+    def digest(self) -> bytes:
+        """The digest of its words."""
+        return text_digest(self.text)
 
 
 @dataclass(frozen=True)
@@ -34,36 +32,8 @@ class Filter:
     drops: Callable[[Candidate], bool]
 
 
-class SeenTexts:
-    """Remembers texts by 16-byte digests; two texts share one with a probability below 1e-20 at a billion texts."""
-
-    def __init__(self) -> None:
-        self._digests = set[bytes]()
-
-    def occurred(self, candidate: Candidate) -> bool:
-        """Whether the text was seen before; it is from now on."""
-        if candidate.digest in self._digests:
-            return True
-        self._digests.add(candidate.digest)
-        return False
-
-
-class Contamination:
-    """Drops documents that share an n-gram with a test set, and counts them by task."""
-
-    def __init__(self, ngrams: TaskNgrams) -> None:
-        self._ngrams = ngrams
-        self.hits = Counter[str]()
-
-    def found(self, candidate: Candidate) -> bool:
-        """Whether the document is contaminated."""
-        tasks = self._ngrams.tasks_in(candidate.text)
-        self.hits.update(tasks)
-        return bool(tasks)
-
-
-def recipe_filters(config: RecipeConfig, contamination: Contamination | None) -> Sequence[Filter]:
-    """The filters that a recipe asks for.
+def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
+    """The filters that a recipe asks for and that look at one document alone.
 
     Sampling comes before de-duplication: a text that one source's sample leaves out is still taken from another.
     """
@@ -74,17 +44,13 @@ def recipe_filters(config: RecipeConfig, contamination: Contamination | None) ->
     ]
     if config.identify_language:
         filters.append(Filter("other language", lambda candidate: not is_in_language(candidate.text, config.language)))
-    if config.deduplicate == "exact":
-        filters.append(Filter("duplicate", SeenTexts().occurred))
-    if contamination is not None:
-        filters.append(Filter("contaminated", contamination.found))
     return filters
 
 
 def copies(candidate: Candidate, weights: Mapping[str, float]) -> int:
     """How often a document is repeated: its source's weight, whose fraction is a sample drawn by the text's digest."""
     whole, fraction = divmod(weights[candidate.source], 1)
-    return int(whole) + (share_of(candidate.digest, "weight") < fraction)
+    return int(whole) + (fraction > 0 and share_of(candidate.digest, "weight") < fraction)
 
 
 def is_held_out(candidate: Candidate, ratio: float) -> bool:
@@ -93,4 +59,4 @@ def is_held_out(candidate: Candidate, ratio: float) -> bool:
     It depends on nothing but the text, so equal texts never straddle training and evaluation, and a text held out of
     one corpus is held out of every other with at least that ratio.
     """
-    return share_of(candidate.digest, "holdout") < ratio
+    return ratio > 0 and share_of(candidate.digest, "holdout") < ratio

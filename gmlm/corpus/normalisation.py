@@ -33,7 +33,8 @@ def words(text: str) -> list[str]:
 def text_digest(text: str) -> bytes:
     """16 bytes that are equal for texts with the same words, whatever their case, spacing and punctuation.
 
-    BLAKE2b, so the same in every process and on every machine.
+    BLAKE2b, so the same in every process and on every machine. Other texts share them with a probability below 1e-20
+    at a billion texts.
     """
     return blake2b(" ".join(words(text)).encode(), digest_size=16).digest()
 

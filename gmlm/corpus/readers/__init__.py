@@ -6,7 +6,7 @@ from gmlm.corpus.readers.delimited import read_csv, read_mimic_csv
 from gmlm.corpus.readers.jats import read_jats
 from gmlm.corpus.readers.jsonl import read_jsonl
 from gmlm.corpus.readers.pubmed import read_pubmed
-from gmlm.corpus.readers.record import BadRecord, InputFile, Reader, Record
+from gmlm.corpus.readers.record import BadRecord, Deletion, InputFile, Reader, Record
 from gmlm.corpus.readers.text import read_text
 
 READERS: dict[ReaderName, Reader] = {
@@ -20,4 +20,4 @@ READERS: dict[ReaderName, Reader] = {
     "dataset": read_dataset,
 }
 
-__all__ = ["READERS", "BadRecord", "InputFile", "Reader", "Record"]
+__all__ = ["READERS", "BadRecord", "Deletion", "InputFile", "Reader", "Record"]

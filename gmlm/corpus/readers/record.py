@@ -28,12 +28,25 @@ class Record:
         id: The record's own id; None where it has none by configuration.
         text: Its text.
         meta: Its metadata.
+        revises: What it is a version of, where that is not its id: a PMID. Of several versions only the newest one's
+            records become documents.
+        version: Order of the version among those of the same file, the newest highest; the records of one version share
+            it, and have ids of their own.
     """
 
     position: str
     id: str | None
     text: str
     meta: Mapping[str, str] = field(default_factory=dict)
+    revises: str | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """The order to leave out all older records of an id, and those of the same file."""
+
+    id: str
 
 
 @dataclass(frozen=True)
@@ -45,12 +58,14 @@ class BadRecord:
         reason: A short fixed phrase without any of the text.
         record: The record as found, for the quarantine.
         fault: Whether it counts towards `max_rejected_ratio`; a record that lacks text by its nature does not.
+        listed: Whether the quarantine lists it; what a source is full of by its nature is only counted.
     """
 
     position: str
     reason: str
     record: str | None = None
     fault: bool = True
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,7 +146,7 @@ class _CountedBytes(io.RawIOBase):
         super().close()
 
 
-Reader = Callable[[InputFile, SourceConfig], Iterator[Record | BadRecord]]
+Reader = Callable[[InputFile, SourceConfig], Iterator[Record | BadRecord | Deletion]]
 """Reads one file and yields its records in order; memory stays bounded by the largest record.
 
 Raises DataFormatError where the file as a whole cannot be read."""

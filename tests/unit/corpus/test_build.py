@@ -151,7 +151,7 @@ def test_what_goes_in_comes_out_or_is_dropped(make_run, make_documents, texts, w
 
 @pytest.mark.parametrize(("weight", "expected"), [(1.0, {1}), (2.0, {2}), (0.5, {0, 1}), (2.5, {2, 3})])
 def test_copies_lie_around_the_weight(weight, expected):
-    candidates = [Candidate.of("a", text) for text in numbered(400)]
+    candidates = [Candidate("a", text) for text in numbered(400)]
     drawn = [copies(candidate, {"a": weight}) for candidate in candidates]
     assert set(drawn) == expected
     # Five standard deviations of the mean of 400 draws.
@@ -159,4 +159,4 @@ def test_copies_lie_around_the_weight(weight, expected):
 
 
 def test_a_holdout_ratio_of_zero_holds_nothing_out():
-    assert not any(is_held_out(Candidate.of("a", text), 0) for text in numbered(100))
+    assert not any(is_held_out(Candidate("a", text), 0) for text in numbered(100))

@@ -8,9 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gmlm.config import SourceConfig
-from gmlm.corpus.ingest import ingest, normal_form
+from gmlm.corpus.ingest import ingest
+from gmlm.corpus.readers import READERS
+from gmlm.corpus.readers.jsonl import read_jsonl
+from gmlm.corpus.reading import normal_form
 from gmlm.errors import DataFormatError, EmptyCorpusError
-from gmlm.shards import Quarantine, read_documents
+from gmlm.shards import read_documents
 
 
 def lines(*records: object) -> str:
@@ -115,20 +118,38 @@ def test_a_damaged_file_that_cannot_be_decoded_either_is_damaged(write_file, run
         run_ingest(path, reader="jsonl")
 
 
-def test_an_interrupted_ingest_starts_again_and_gives_the_same_bytes(write_file, make_run, monkeypatch):
-    path = write_file("a.jsonl", lines(*({"text": f"Befund {number}"} for number in range(6))))
-    config, run = SourceConfig(reader="jsonl", path=str(path)), make_run("ingest")
-    with monkeypatch.context() as patch:
-        patch.setattr(Quarantine, "write", _interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            ingest(config, run)
-    assert list(run.store.list(run.prefix)) == [run.key("documents/00000.parquet")]
+def test_an_interrupted_ingest_goes_on_behind_the_last_finished_file(write_file, make_run, monkeypatch):
+    for name in "abc":
+        write_file(f"{name}.jsonl", lines({"text": f"Befund {name}"}, {"text": " "}))
+    config, run = SourceConfig(reader="jsonl", path="raw", max_rejected_ratio=1), make_run("ingest")
+    read = []
+
+    def reader(file, source):
+        read.append(file.name)
+        if read == ["a.jsonl", "b.jsonl"]:
+            raise KeyboardInterrupt
+        yield from read_jsonl(file, source)
+
+    monkeypatch.setitem(READERS, "jsonl", reader)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(config, run)
+    assert list(run.store.list(run.prefix)) == []
     resumed = ingest(config, run)
+    assert read == ["a.jsonl", "b.jsonl", "b.jsonl", "c.jsonl"]
     assert resumed.files == ingest(config, make_run("ingest", fingerprint="e" * 64)).files
+    assert list(run.scratch.iterdir()) == []
 
 
-def _interrupt(_: Quarantine) -> None:
-    raise KeyboardInterrupt
+@pytest.mark.parametrize("limit", [None, 3])
+def test_parallel_processes_change_no_byte(write_file, make_run, monkeypatch, limit):
+    for name in "abcd":
+        write_file(f"{name}.jsonl", lines({"id": name, "text": f"Befund {name}"}, {"id": "x", "text": name}, {}))
+    config = SourceConfig(reader="jsonl", path="raw", id_field="id", max_rejected_ratio=1, limit=limit)
+    alone = ingest(config, make_run("ingest", fingerprint="a" * 64))
+    monkeypatch.setenv("GMLM_WORKERS", "3")
+    together = ingest(config, make_run("ingest", fingerprint="b" * 64))
+    assert (alone.files, alone.counters, alone.metrics) == (together.files, together.counters, together.metrics)
+    assert alone.counters["out"] == (limit or 5)
 
 
 def test_no_path_of_this_machine_enters_the_output(write_file, make_run, tmp_path):

@@ -1,0 +1,1 @@
+"""Finds equal and nearly equal documents among any number, in bounded memory."""

@@ -1,0 +1,113 @@
+"""Hashes of words and word n-grams for whole batches of texts at once.
+
+A word is what `gmlm.corpus.normalisation.words` takes for one: a run of letters and digits, case folded. Hashes are
+polynomials over code points modulo 2^64 (Karp and Rabin 1987), finalised by SplitMix64's mixer (Steele et al. 2014):
+the same in every process and on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+Offsets = npt.NDArray[np.int64]
+
+_BASE = 0x9E3779B97F4A7C15 | 1
+_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_MASK = (1 << 64) - 1
+_BMP = 0x10000
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Hashes of several texts in one array: those of text i are `values[offsets[i]:offsets[i + 1]]`."""
+
+    values: Hashes
+    offsets: Offsets
+
+
+def word_hashes(texts: Sequence[str]) -> Hashed:
+    """One hash for each word of each text, in order."""
+    folded = [text.casefold() for text in texts]
+    ends = np.cumsum([len(text) + 1 for text in folded], dtype=np.int64)
+    codes = np.frombuffer(" ".join([*folded, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    if not codes.size:
+        return Hashed(np.empty(0, np.uint64), np.zeros(len(texts) + 1, np.int64))
+    first, last = _runs(_is_word(codes))
+    powers, inverses = _powers(_room(codes.size))
+    sums = np.cumsum(_mixed_codes(codes) * powers[: codes.size], dtype=np.uint64)
+    before = np.where(first > 0, sums[first - 1], np.uint64(0))
+    values = mixed((sums[last] - before) * inverses[first])
+    return Hashed(values, np.concatenate([[0], np.searchsorted(first, ends)]).astype(np.int64))
+
+
+def ngram_hashes(words: Hashed, n: int) -> Hashed:
+    """One hash for each n-gram of words; a text with fewer than n words, but one, has one of its own length."""
+    lengths = np.diff(words.offsets)
+    counts = np.where(lengths >= n, lengths - n + 1, np.minimum(lengths, 1))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    starts = np.arange(offsets[-1]) + np.repeat(words.offsets[:-1] - offsets[:-1], counts)
+    sizes = np.repeat(np.minimum(lengths, n), counts)
+    padded = np.concatenate([words.values, np.zeros(n, np.uint64)])
+    total = sizes.astype(np.uint64) * _coefficient(n)
+    short = bool((sizes < n).any())
+    for position in range(n):
+        term = padded[starts + position] * _coefficient(position)
+        total += np.where(sizes > position, term, np.uint64(0)) if short else term
+    return Hashed(mixed(total), offsets)
+
+
+def mixed(values: Hashes) -> Hashes:
+    """SplitMix64's finaliser: every bit of the result depends on every bit of the value."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _coefficient(position: int) -> np.uint64:
+    return np.uint64(pow(_BASE_INVERSE, 2 * position + 3, 1 << 64) | 1)
+
+
+def _mixed_codes(codes: npt.NDArray[np.uint32]) -> Hashes:
+    return (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
+
+
+def _runs(inside: npt.NDArray[np.bool_]) -> tuple[Offsets, Offsets]:
+    """First and last position of each run of true values."""
+    change = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
+    return change[::2], change[1::2] - 1
+
+
+def _is_word(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    r"""Where a code point is matched by the regular expression `\w`."""
+    if codes.max() < _BMP:
+        return _word_table()[codes]
+    found = _word_table()[np.minimum(codes, _BMP - 1)]
+    beyond = np.flatnonzero(codes >= _BMP)
+    found[beyond] = [chr(code).isalnum() for code in codes[beyond]]
+    return found
+
+
+@cache
+def _word_table() -> npt.NDArray[np.bool_]:
+    return np.array([chr(code).isalnum() or chr(code) == "_" for code in range(_BMP)])
+
+
+def _room(size: int) -> int:
+    return max(1 << 16, 1 << (size - 1).bit_length())
+
+
+@cache
+def _powers(size: int) -> tuple[Hashes, Hashes]:
+    """Powers of the base and of its inverse, both modulo 2^64."""
+    both = []
+    for base in (_BASE, _BASE_INVERSE):
+        factors = np.full(size, base & _MASK, np.uint64)
+        factors[0] = 1
+        both.append(np.multiply.accumulate(factors))
+    return both[0], both[1]
