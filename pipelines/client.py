@@ -1,27 +1,23 @@
 """Submits pipelines to a Kubeflow Pipelines service and asks how they are."""
 
-import os
-import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import kfp
 from kfp_server_api.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from gmlm.errors import AccessDeniedError, ClusterError, ConfigError, InputNotFoundError
-from pipelines.compiling import compile_pipelines
+from gmlm.kubernetes.doctor.service import UnfinishedRun
+from pipelines.connection import HOST, Connection
 
-if TYPE_CHECKING:
-    from gmlm.kubernetes.profile import Profile
-
-HOST = "KF_PIPELINES_ENDPOINT"
-"""Environment variable of the service's address, as for kfp's own commands."""
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 """States in which a run stays."""
+POLL_SECONDS = 2.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -34,21 +30,33 @@ class RunStatus:
     tasks: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """A run that is started again and again."""
+
+    schedule_id: str
+    name: str
+    cron: str
+    enabled: bool
+
+
 class PipelinesClient:
     """A Kubeflow Pipelines service.
 
     Args:
-        host: Address of the service; default: the environment variable KF_PIPELINES_ENDPOINT, else what kfp finds by
-            the kube context or within the cluster.
-        namespace: Namespace of the runs, where the service serves several.
-        token: A bearer token.
+        connection: Where it is and who asks; default: what environment, cluster or kube context say.
+
+    Raises:
+        ConfigError: There is nothing to connect to, or it is no such service.
+        ClusterError: It does not answer.
+        AccessDeniedError: It refuses.
     """
 
-    def __init__(self, host: str | None = None, *, namespace: str | None = None, token: str | None = None) -> None:
-        self._where = host or os.environ.get(HOST) or "the cluster of the kube context"
-        self._namespace = namespace
+    def __init__(self, connection: Connection | None = None) -> None:
+        chosen = connection or Connection()
+        self._where, self._namespace = chosen.where, chosen.namespace
         with self._explained():
-            self._client = kfp.Client(host=host, namespace=namespace or "kubeflow", existing_token=token)
+            self._client = chosen.open()
 
     def submit(self, package: Path, arguments: Mapping[str, str], *, name: str, experiment: str) -> str:
         """Start a run of a compiled pipeline, and return its id.
@@ -85,23 +93,83 @@ class PipelinesClient:
         return RunStatus(run_id, str(run.state or "PENDING"), error, tuple((name, state) for _, name, state in tasks))
 
     def wait(self, run_id: str, seconds: float) -> RunStatus:
-        """Wait until a run has ended.
+        """Wait until a run has ended, also while the service is away for less than PATIENCE seconds.
 
         Raises:
             ClusterError: It has not after this time; it goes on.
         """
-        with self._explained():
+        start = answered = time.monotonic()
+        while True:
             try:
-                self._client.wait_for_run_completion(run_id, timeout=seconds, sleep_duration=2)
-            except TimeoutError:
+                found = self.status(run_id)
+                answered = time.monotonic()
+                if found.state in ENDED:
+                    return found
+            except ClusterError:
+                if time.monotonic() > answered + PATIENCE:
+                    raise
+            if time.monotonic() > start + seconds:
                 fix = "ask again with 'gmlm pipeline status'"
-                raise ClusterError(f"not ended after {seconds:.0f} s", where=run_id, fix=fix) from None
-        return self.status(run_id)
+                raise ClusterError(f"not ended after {seconds:.0f} s", where=run_id, fix=fix)
+            time.sleep(POLL_SECONDS)
+
+    def unfinished_runs(self) -> list[UnfinishedRun]:
+        """Those of the newest hundred runs that have not ended."""
+        with self._explained():
+            page = self._client.list_runs(page_size=100, sort_by="created_at desc", namespace=self._namespace)
+        return [_unfinished(run) for run in page.runs or [] if str(run.state) not in ENDED]
 
     def cancel(self, run_id: str) -> None:
         """End a run; what its nodes have finished stays, and another run goes on from there."""
         with self._explained():
             self._client.terminate_run(run_id)
+
+    def schedule(self, package: Path, arguments: Mapping[str, str], *, name: str, experiment: str, cron: str) -> str:
+        """Start a run again and again, and return the schedule's id.
+
+        Never two at once, as they would do the same work, and none to make up for missed ones: a run does all that is
+        not finished.
+
+        Args:
+            package: Compiled pipeline.
+            arguments: Its parameters.
+            name: Name of the schedule.
+            experiment: Experiment that the runs belong to.
+            cron: Six fields, seconds first, such as `0 0 3 * * 0`.
+        """
+        with self._explained():
+            found = self._client.create_experiment(experiment, namespace=self._namespace)
+            made = self._client.create_recurring_run(
+                found.experiment_id,
+                name,
+                cron_expression=cron,
+                max_concurrency=1,
+                no_catchup=True,
+                params=dict(arguments),
+                pipeline_package_path=str(package),
+                enable_caching=False,
+            )
+        return str(made.recurring_run_id)
+
+    def schedules(self) -> list[Schedule]:
+        """All schedules of the namespace."""
+        found, token = [], ""
+        while True:
+            with self._explained():
+                page = self._client.list_recurring_runs(token, page_size=100, namespace=self._namespace)
+            found += [_schedule(item) for item in page.recurring_runs or []]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def unschedule(self, schedule_id: str) -> None:
+        """End a schedule; a run that is under way goes on.
+
+        Raises:
+            InputNotFoundError: There is no such schedule.
+        """
+        with self._explained():
+            self._client.delete_recurring_run(schedule_id)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -125,26 +193,15 @@ def _translated(error: Any, where: str) -> Exception:
     return ClusterError(f"refused ({error.status} {error.reason})", where=where, fix="read the log of the API server")
 
 
+def _unfinished(run: Any) -> UnfinishedRun:
+    parameters = (run.runtime_config and run.runtime_config.parameters) or {}
+    return UnfinishedRun(str(run.run_id), run.display_name or "", str(parameters.get("store", "")))
+
+
+def _schedule(item: Any) -> Schedule:
+    cron = item.trigger.cron_schedule.cron if item.trigger and item.trigger.cron_schedule else ""
+    return Schedule(str(item.recurring_run_id), item.display_name or "", cron, str(item.status) == "ENABLED")
+
+
 def _time(value: Any) -> str:
     return value.isoformat() if value is not None else ""
-
-
-def compile_package(name: str, profile: "Profile", folder: Path) -> Path:
-    """Compile one pipeline for one profile."""
-    return next(compile_pipelines([name], [profile], folder))
-
-
-@contextmanager
-def package_for(name: str, profile: "Profile", package: Path | None) -> Iterator[Path]:
-    """The package that is given, or a fresh one.
-
-    Raises:
-        InputNotFoundError: The one that is given does not exist.
-    """
-    if package is not None:
-        if not package.is_file():
-            raise InputNotFoundError("no such file", where=str(package), fix="run 'gmlm pipeline compile'")
-        yield package
-        return
-    with tempfile.TemporaryDirectory(prefix="gmlm-compiled-") as folder:
-        yield compile_package(name, profile, Path(folder))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pipelines.client import PipelinesClient
 
 app = typer.Typer(
     help="Studies as pipelines of Kubeflow: compile, run on this machine, submit to a cluster.", no_args_is_help=True
@@ -20,6 +23,11 @@ Image = Annotated[str | None, typer.Option(help="Image of the tasks, by digest, 
 Host = Annotated[str | None, typer.Option(envvar="KF_PIPELINES_ENDPOINT", help="Address of Kubeflow Pipelines.")]
 Namespace = Annotated[str | None, typer.Option(help="Namespace of the runs, where the service serves several.")]
 Token = Annotated[str | None, typer.Option(envvar="KF_PIPELINES_TOKEN", help="Bearer token for the service.")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig, to find the service and to read pods.")]
+StoreUri = Annotated[str, typer.Option("--store", help="s3://bucket/prefix, or a folder that all pods see.")]
+StudyFolder = Annotated[str, typer.Option(help="Where its relative input paths start, as pods see it.")]
+Package = Annotated[Path | None, typer.Option(help="A compiled pipeline instead of compiling one.")]
+Experiment = Annotated[str, typer.Option(help="Experiment that the runs belong to.")]
 
 
 class Runner(StrEnum):
@@ -80,52 +88,125 @@ def run_local(
 @app.command()
 def submit(
     study: StudyPath,
-    store: Annotated[str, typer.Option(help="s3://bucket/prefix, or a folder that all pods see.")],
-    study_folder: Annotated[str, typer.Option(help="Where its relative input paths start, as pods see it.")] = "",
+    store: StoreUri,
+    study_folder: StudyFolder = "",
     pipeline: PipelineName = "study",
     profile: ProfileName = "single-gpu",
     image: Image = None,
-    package: Annotated[Path | None, typer.Option(help="A compiled pipeline instead of compiling one.")] = None,
-    experiment: Annotated[str, typer.Option(help="Experiment that the run belongs to.")] = "gmlm",
+    package: Package = None,
+    experiment: Experiment = "gmlm",
     wait: Annotated[float | None, typer.Option(help="Wait at most these seconds for the end.")] = None,
     host: Host = None,
     namespace: Namespace = None,
     token: Token = None,
+    context: Context = None,
 ) -> None:
     """Run a study on a cluster; submitted again, it goes on from what is finished."""
-    from gmlm.config import load_study
-    from gmlm.kubernetes.planning import rounds_needed
-    from gmlm.kubernetes.profile import load_profile
-    from pipelines.client import PipelinesClient, package_for
+    from pipelines.submission import Submission
 
-    config = load_study(study)
-    fitting = load_profile(profile, image=image).model_copy(update={"rounds": rounds_needed(config)})
-    arguments = {"study": study.read_text(encoding="utf-8"), "store": store, "study_folder": study_folder}
-    with package_for(pipeline, fitting, package) as compiled:
-        client = PipelinesClient(host, namespace=namespace, token=token)
-        run_id = client.submit(compiled, arguments, name=f"{config.name} {pipeline}", experiment=experiment)
+    submission = Submission(study, store, study_folder, pipeline, profile, image, package)
+    client = _client(host, namespace, token, context)
+    with submission.package() as compiled:
+        run_id = client.submit(compiled, submission.arguments, name=submission.name, experiment=experiment)
     typer.echo(run_id)
     if wait is not None:
         _finish(client.wait(run_id, wait).state)
 
 
 @app.command()
-def status(run_id: str, host: Host = None, namespace: Namespace = None, token: Token = None) -> None:
-    """Show the state of a run and of its tasks."""
-    from pipelines.client import PipelinesClient
-
-    found = PipelinesClient(host, namespace=namespace, token=token).status(run_id)
+def status(
+    run_id: str, host: Host = None, namespace: Namespace = None, token: Token = None, context: Context = None
+) -> None:
+    """Show the state of a run and of its tasks, and why pods died or do not start."""
+    found = _client(host, namespace, token, context).status(run_id)
     for name, state in found.tasks:
         typer.echo(f"{state:10} {name}")
+    for line in _troubles(run_id, namespace, context):
+        typer.echo(line)
     typer.echo(f"{found.run_id}: {found.state}" + (f": {found.error}" if found.error else ""))
 
 
 @app.command()
-def cancel(run_id: str, host: Host = None, namespace: Namespace = None, token: Token = None) -> None:
-    """End a run; submitted again, its study goes on from what is finished."""
-    from pipelines.client import PipelinesClient
+def logs(
+    run_id: str,
+    node: Annotated[str | None, typer.Argument(help="Only this node, stage or task, such as pretrain/base.")] = None,
+    namespace: Namespace = None,
+    context: Context = None,
+) -> None:
+    """Show what the pods of a run wrote, each under its task and node. Needs the right to read pods and their logs."""
+    from gmlm.kubernetes.pods import RunPods, read_logs
 
-    PipelinesClient(host, namespace=namespace, token=token).cancel(run_id)
+    for pod, text in read_logs(RunPods(namespace, context), run_id, node):
+        typer.echo(f"== {pod.task} {pod.node} ({pod.name})")
+        for line in (*pod.troubles, *text.splitlines()):
+            typer.echo(line)
+
+
+@app.command()
+def cancel(
+    run_id: str, host: Host = None, namespace: Namespace = None, token: Token = None, context: Context = None
+) -> None:
+    """End a run; submitted again, its study goes on from what is finished."""
+    _client(host, namespace, token, context).cancel(run_id)
+
+
+@app.command()
+def schedule(
+    study: StudyPath,
+    store: StoreUri,
+    cron: Annotated[str, typer.Option(help="When: six fields, seconds first, such as '0 0 3 * * 0'.")],
+    study_folder: StudyFolder = "",
+    pipeline: PipelineName = "study",
+    profile: ProfileName = "single-gpu",
+    image: Image = None,
+    package: Package = None,
+    experiment: Experiment = "gmlm",
+    host: Host = None,
+    namespace: Namespace = None,
+    token: Token = None,
+    context: Context = None,
+) -> None:
+    """Run a study again and again, never twice at once; each run does what is new or not finished."""
+    from pipelines.submission import Submission
+
+    submission = Submission(study, store, study_folder, pipeline, profile, image, package)
+    client = _client(host, namespace, token, context)
+    with submission.package() as compiled:
+        settings = {"name": submission.name, "experiment": experiment, "cron": cron}
+        typer.echo(client.schedule(compiled, submission.arguments, **settings))
+
+
+@app.command()
+def schedules(host: Host = None, namespace: Namespace = None, token: Token = None, context: Context = None) -> None:
+    """Show what is run again and again."""
+    for found in _client(host, namespace, token, context).schedules():
+        typer.echo(f"{found.schedule_id}  {'on ' if found.enabled else 'off'}  {found.cron}  {found.name}")
+
+
+@app.command()
+def unschedule(
+    schedule_id: str, host: Host = None, namespace: Namespace = None, token: Token = None, context: Context = None
+) -> None:
+    """End a schedule; a run that is under way goes on."""
+    _client(host, namespace, token, context).unschedule(schedule_id)
+
+
+def _client(host: str | None, namespace: str | None, token: str | None, context: str | None) -> PipelinesClient:
+    from pipelines.client import PipelinesClient
+    from pipelines.connection import Connection
+
+    return PipelinesClient(Connection(host, namespace, token, context=context))
+
+
+def _troubles(run_id: str, namespace: str | None, context: str | None) -> list[str]:
+    """What Kubernetes says; a user who may use the service only is told so, and has the rest of the status."""
+    from gmlm.errors import GmlmError
+    from gmlm.kubernetes.pods import RunPods
+
+    try:
+        return RunPods(namespace, context).troubles(run_id)
+    except GmlmError as error:
+        return [f"pods are not shown: {error.what}"]
 
 
 def _finish(state: str) -> None:

@@ -12,35 +12,43 @@ from kfp_server_api.exceptions import ApiException
 from urllib3.exceptions import MaxRetryError
 
 from gmlm.errors import AccessDeniedError, ClusterError, ConfigError, InputNotFoundError
-from gmlm.kubernetes.profile import load_profile
 from pipelines import client as client_module
-from pipelines.client import PipelinesClient, package_for
+from pipelines.client import PipelinesClient, Schedule
+from pipelines.connection import Connection
 
 
 class Service:
     """Stands for kfp.Client."""
 
-    error: Exception | None = None
-    run: Any = None
-    asked: list[Any]
-
-    def __init__(self, **settings: Any) -> None:
-        type(self).asked = [settings]
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+        self.answers: list[Any] = []
+        self.asked: list[Any] = []
 
     def _answer(self, *arguments: Any, **named: Any) -> Any:
         self.asked.append((arguments, named))
-        if self.error is not None:
-            raise self.error
-        return self.run
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.answers.pop(0) if self.answers else None
 
-    create_run_from_pipeline_package = get_run = wait_for_run_completion = terminate_run = _answer
+    create_run_from_pipeline_package = get_run = terminate_run = _answer
+    create_experiment = create_recurring_run = list_recurring_runs = delete_recurring_run = _answer
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> type[Service]:
-    fresh = type("Fresh", (Service,), {})
-    monkeypatch.setattr(client_module.kfp, "Client", fresh)
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    fresh = Service()
+    monkeypatch.setattr(Connection, "open", lambda connection: fresh)
+    monkeypatch.setattr(client_module, "POLL_SECONDS", 0)
     return fresh
+
+
+def client() -> PipelinesClient:
+    return PipelinesClient(Connection("http://kfp", namespace="team"))
+
+
+def state(name: str) -> Any:
+    return SimpleNamespace(state=name, error=None, run_details=None)
 
 
 def task(name: str, state: str, second: int) -> Any:
@@ -52,20 +60,18 @@ def task(name: str, state: str, second: int) -> Any:
     )
 
 
-def test_a_run_is_started_without_kfps_cache(service: type[Service]) -> None:
-    service.run = SimpleNamespace(run_id="r1")
-    client = PipelinesClient("http://kfp", namespace="team", token="t")
-    assert client.submit(Path("p.yaml"), {"store": "s3://b"}, name="n", experiment="e") == "r1"
-    settings, (_, named) = service.asked
-    assert settings == {"host": "http://kfp", "namespace": "team", "existing_token": "t"}
-    assert named["enable_caching"] is False
+def test_a_run_is_started_without_kfps_cache(service: Service) -> None:
+    service.answers = [SimpleNamespace(run_id="r1")]
+    assert client().submit(Path("p.yaml"), {"store": "s3://b"}, name="n", experiment="e") == "r1"
+    ((_, named),) = service.asked
+    assert (named["enable_caching"], named["namespace"]) == (False, "team")
     assert named["arguments"] == {"store": "s3://b"}
 
 
-def test_a_status_has_the_tasks_in_their_order(service: type[Service]) -> None:
+def test_a_status_has_the_tasks_in_their_order(service: Service) -> None:
     details = SimpleNamespace(task_details=[task("b", "RUNNING", 9), task("a", "SUCCEEDED", 1)])
-    service.run = SimpleNamespace(state="RUNNING", error=None, run_details=details)
-    status = PipelinesClient("http://kfp").status("r1")
+    service.answers = [SimpleNamespace(state="RUNNING", error=None, run_details=details)]
+    status = client().status("r1")
     assert status.tasks == (("a", "SUCCEEDED"), ("b", "RUNNING"))
     assert (status.state, status.error) == ("RUNNING", "")
 
@@ -83,37 +89,67 @@ def test_a_status_has_the_tasks_in_their_order(service: type[Service]) -> None:
     ],
 )
 def test_each_failure_of_the_service_is_explained(
-    service: type[Service], raised: Exception, expected: type[Exception], message: str
+    service: Service, raised: Exception, expected: type[Exception], message: str
 ) -> None:
-    client = PipelinesClient("http://kfp")
-    service.error = raised
+    service.errors = [raised]
     with pytest.raises(expected, match=message):
-        client.status("r1")
+        client().status("r1")
 
 
-def test_a_run_that_takes_too_long_is_said_to_go_on(service: type[Service]) -> None:
-    client = PipelinesClient("http://kfp")
-    service.error = TimeoutError()
-    with pytest.raises(ClusterError, match=r"not ended after 5 s[\s\S]*gmlm pipeline status"):
-        client.wait("r1", 5)
+def test_waiting_ends_with_the_run_and_outlasts_a_service_that_is_away(service: Service) -> None:
+    service.answers = [state("PENDING"), state("RUNNING"), state("FAILED")]
+    service.errors = [ConnectionRefusedError(), ApiException(status=503, reason="Unavailable")]
+    assert client().wait("r1", 60).state == "FAILED"
+    assert len(service.asked) == 5
 
 
-def test_a_run_can_be_cancelled(service: type[Service]) -> None:
-    PipelinesClient("http://kfp").cancel("r1")
-    assert service.asked[-1] == (("r1",), {})
+def test_waiting_gives_up_on_a_service_that_stays_away(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "PATIENCE", -1)
+    service.errors = [ConnectionRefusedError()]
+    with pytest.raises(ClusterError, match="does not answer"):
+        client().wait("r1", 60)
 
 
-def test_a_package_that_is_given_is_taken_and_a_missing_one_is_named(tmp_path: Path) -> None:
-    given = tmp_path / "given.yaml"
-    given.write_text("x")
-    profile = load_profile("smoke-cpu")
-    with package_for("study", profile, given) as package:
-        assert package == given
-    with pytest.raises(InputNotFoundError, match=r"none\.yaml"), package_for("study", profile, tmp_path / "none.yaml"):
-        pass
+def test_a_run_that_takes_too_long_is_said_to_go_on(service: Service) -> None:
+    service.answers = [state("RUNNING")]
+    with pytest.raises(ClusterError, match=r"not ended after -1 s[\s\S]*gmlm pipeline status"):
+        client().wait("r1", -1)
 
 
-def test_without_a_package_one_is_compiled_and_removed_afterwards() -> None:
-    with package_for("evaluate_models", load_profile("smoke-cpu"), None) as package:
-        assert package.stat().st_size > 1000
-    assert not package.exists()
+def test_a_run_can_be_cancelled(service: Service) -> None:
+    client().cancel("r1")
+    assert service.asked == [(("r1",), {})]
+
+
+def test_a_schedule_never_runs_twice_at_once_and_makes_nothing_up(service: Service) -> None:
+    service.answers = [SimpleNamespace(experiment_id="e1"), SimpleNamespace(recurring_run_id="s1")]
+    made = client().schedule(Path("p.yaml"), {"store": "s"}, name="n", experiment="e", cron="0 0 3 * * 0")
+    assert made == "s1"
+    (_, (arguments, named)) = service.asked
+    assert arguments == ("e1", "n")
+    assert (named["max_concurrency"], named["no_catchup"], named["enable_caching"]) == (1, True, False)
+    assert (named["cron_expression"], named["params"]) == ("0 0 3 * * 0", {"store": "s"})
+
+
+def recurring(number: int) -> Any:
+    trigger = SimpleNamespace(cron_schedule=SimpleNamespace(cron="0 0 3 * * 0"))
+    return SimpleNamespace(recurring_run_id=f"s{number}", display_name="n", trigger=trigger, status="ENABLED")
+
+
+def test_schedules_are_listed_page_after_page(service: Service) -> None:
+    service.answers = [
+        SimpleNamespace(recurring_runs=[recurring(1)], next_page_token="more"),
+        SimpleNamespace(recurring_runs=[recurring(2)], next_page_token=None),
+    ]
+    assert client().schedules() == [Schedule(f"s{number}", "n", "0 0 3 * * 0", True) for number in (1, 2)]
+    assert [arguments for arguments, _ in service.asked] == [("",), ("more",)]
+
+
+def test_a_namespace_without_schedules_has_none(service: Service) -> None:
+    service.answers = [SimpleNamespace(recurring_runs=None, next_page_token=None)]
+    assert client().schedules() == []
+
+
+def test_a_schedule_can_be_ended(service: Service) -> None:
+    client().unschedule("s1")
+    assert service.asked == [(("s1",), {})]
