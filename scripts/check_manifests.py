@@ -106,7 +106,10 @@ def score(manifests: str, found: Checked, left_out: Sequence[str] = ()) -> None:
     """Count what kube-score finds critical or warns of."""
     ignored = [option for name in left_out for option in ("--ignore-test", name)]
     options = ["score", "--kubernetes-version", "v1.34", "--output-format", "ci", *ignored, "-"]
-    lines = run([program(KUBE_SCORE), *options], text=manifests, codes=(0, 1)).stdout.splitlines()
+    done = run([program(KUBE_SCORE), *options], text=manifests, codes=(0, 1))
+    if done.stderr.strip():  # what it cannot read ends it with the same code as what it finds critical
+        sys.exit(f"kube-score: {done.stderr.strip()}")
+    lines = done.stdout.splitlines()
     found.critical += sum(line.startswith("[CRITICAL]") for line in lines)
     found.warnings += sum(line.startswith("[WARNING]") for line in lines)
     found.messages += [line for line in lines if line.startswith(("[CRITICAL]", "[WARNING]"))]
