@@ -13,7 +13,9 @@ StoreUri = Annotated[str, typer.Option("--store", help="s3://bucket/prefix, or a
 PlanKey = Annotated[str, typer.Option("--plan", help="Key of the plan in the store.")]
 ProfileName = Annotated[str, typer.Option("--profile", help="Profile with multi_node, or a YAML file.")]
 Image = Annotated[str | None, typer.Option(help="Image of the pods, by digest, instead of the profile's.")]
-Namespace = Annotated[str | None, typer.Option(help="Namespace; default: this pod's, or the kube context's.")]
+Namespace = Annotated[
+    str | None, typer.Option(envvar="GMLM_NAMESPACE", help="Namespace; default: this pod's, or the kube context's.")
+]
 
 
 @app.command()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gmlm.errors import AccessDeniedError, ClusterError, ConfigError, GmlmError
 
@@ -27,7 +26,6 @@ PASSING = {0, 429, 500, 502, 503, 504}
 REQUEST_SECONDS = 20
 
 Object = dict[str, Any]
-Answer = TypeVar("Answer")
 
 
 class Cluster:
@@ -71,8 +69,8 @@ class Cluster:
         """Merge a change into an object."""
         self._call("PATCH", kind, name, body=change)
 
-    def delete(self, kind: str, name: str, *, seconds: float) -> None:
-        """Remove an object after all that it owns, and wait until it is gone.
+    def delete(self, kind: str, name: str, *, seconds: float | None) -> None:
+        """Remove an object after all that it owns, and wait until it is gone; None does not wait.
 
         Without the wait, an object made under the same name could meet what is left of the old one.
 
@@ -80,7 +78,7 @@ class Cluster:
             ClusterError: It is still there after this time.
         """
         options = {"propagationPolicy": "Foreground"}
-        if self._call("DELETE", kind, name, body=options, missing=None) is None:
+        if self._call("DELETE", kind, name, body=options, missing=None) is None or seconds is None:
             return
         deadline = time.monotonic() + seconds
         while self.find(kind, name) is not None:
@@ -90,33 +88,24 @@ class Cluster:
             time.sleep(0.5)
 
     def pods(self, selector: str) -> list[Object]:
-        """The pods with these labels, as Kubernetes' Python client describes them; none where it may not list them."""
-        return self._informative(
-            lambda core: core.list_namespaced_pod(
-                self.namespace, label_selector=selector, _request_timeout=REQUEST_SECONDS
-            ).to_dict()["items"],
-            [],
-        )
+        """The pods with these labels; none where it may not list them: what is told to people must not fail work."""
+        try:
+            return self.select("Pod", selector)
+        except GmlmError:
+            return []
 
     def tail(self, pod: str, lines: int) -> str:
         """The last lines of a pod's log; nothing while it has none."""
-        return self._informative(
-            lambda core: core.read_namespaced_pod_log(
-                pod, self.namespace, tail_lines=lines, _request_timeout=REQUEST_SECONDS
-            ),
-            "",
-        )
-
-    def _informative(self, ask: Callable[[Any], Answer], otherwise: Answer) -> Answer:
-        """What is only told to people must not fail the work."""
         from kubernetes import client
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
+        core = client.CoreV1Api(self._api)
         try:
-            return ask(client.CoreV1Api(self._api))
+            log = core.read_namespaced_pod_log(pod, self.namespace, tail_lines=lines, _request_timeout=REQUEST_SECONDS)
         except (ApiException, HTTPError):
-            return otherwise
+            return ""
+        return str(log)
 
     def _call(
         self,

@@ -21,7 +21,7 @@ from gmlm.kubernetes.launcher.state import (
     last_progress,
     state_of,
 )
-from gmlm.kubernetes.pods import describe_pod
+from gmlm.kubernetes.task_pod import describe_pod
 
 POLL_SECONDS = 3.0
 BLOCKED_SECONDS = 300.0
@@ -53,7 +53,7 @@ class Follower:
     ) -> None:
         self._cluster, self._group, self._clock, self._sleep = cluster, group, clock, sleep
         self._manifests = render_group(group)
-        self._kind = str(self._manifests[-1]["kind"])
+        self._kind = str(self._manifests[0]["kind"])
         self._said = ""
         self._blocked_since: float | None = None
 
@@ -70,7 +70,7 @@ class Follower:
         while True:
             found = self._cluster.find(self._kind, self._group.name)
             if found is None:
-                raise ClusterError("it was removed by someone else", where=self._where, fix="run again: it resumes")
+                raise self._removed()
             state = state_of(found)
             if state.phase == "complete":
                 self._remove()
@@ -99,10 +99,20 @@ class Follower:
             self._say("found the group that an earlier attempt has made")
 
     def _create(self, *, restarts: int) -> None:
-        for manifest in self._manifests:
-            annotations = {**manifest["metadata"]["annotations"], RESTARTS_ANNOTATION: str(restarts)}
-            self._cluster.create({**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}})
+        first, *others = self._manifests
+        annotations = {**first["metadata"]["annotations"], RESTARTS_ANNOTATION: str(restarts)}
+        self._cluster.create({**first, "metadata": {**first["metadata"], "annotations": annotations}})
+        for manifest in others:
+            self._cluster.create({**manifest, "metadata": {**manifest["metadata"], "ownerReferences": [self._owner()]}})
         self._say(f"made, {self._group.multi_node.nodes} pods")
+
+    def _owner(self) -> Object:
+        """A reference by which what belongs to the group goes with it, also where a reaper removes it."""
+        made = self._cluster.find(self._kind, self._group.name)
+        if made is None:
+            raise self._removed()
+        reference = {"apiVersion": made["apiVersion"], "kind": self._kind, "name": self._group.name}
+        return reference | {"uid": made["metadata"]["uid"], "blockOwnerDeletion": False}
 
     def _adopt(self, found: Object) -> None:
         """Let the group live as long as this run, too."""
@@ -112,8 +122,7 @@ class Follower:
         owners = [*found["metadata"].get("ownerReferences", [])]
         owners += [dict(self._group.owner)] if self._group.owner is not None else []
         change = {"metadata": {"labels": {RUN_LABEL: run}, "ownerReferences": owners}}
-        for manifest in self._manifests:
-            self._cluster.patch(manifest["kind"], self._group.name, change)
+        self._cluster.patch(self._kind, self._group.name, change)
 
     def _remove(self) -> None:
         for manifest in reversed(self._manifests):
@@ -132,6 +141,9 @@ class Follower:
         self._say(f"started again after {state.reason}: {'; '.join(self._pod_failures())}")
         self._remove()
         self._create(restarts=restarts)
+
+    def _removed(self) -> ClusterError:
+        return ClusterError("it was removed by someone else", where=self._where, fix="run again: it resumes")
 
     def _too_late(self) -> StageFailedError:
         fix = "raise the timeout of 'pretrain' in the profile; run again, it resumes"

@@ -12,7 +12,6 @@ from gmlm.kubernetes.launcher.pod_entry import FAILED
 from gmlm.kubernetes.node import run_planned_node
 from gmlm.telemetry import get_logger
 from gmlm.telemetry.logs import configure_logs
-from gmlm.telemetry.metrics import serve_metrics
 
 log = get_logger(__name__)
 
@@ -24,8 +23,6 @@ def main(arguments: Sequence[str]) -> None:
     """
     configure_logs(json=True)
     interruption.install()
-    if os.environ.get("LOCAL_RANK", "0") == "0" and "GMLM_METRICS_PORT" in os.environ:
-        serve_metrics(int(os.environ["GMLM_METRICS_PORT"]))
     code = _run(arguments)
     if code:
         sys.stdout.flush()

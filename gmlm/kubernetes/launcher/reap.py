@@ -7,17 +7,16 @@ from typing import Any, Protocol
 from gmlm.kubernetes import pods
 from gmlm.kubernetes.launcher.names import JOB_LABEL, MANAGED_SELECTOR, RUN_LABEL
 
-KINDS = ("TrainJob", "JobSet", "Job", "Service")
+KINDS = ("TrainJob", "JobSet", "Job")
 ENDED = {"Succeeded", "Failed", "Error"}
 """Phases in which an Argo workflow stays."""
-DELETE_SECONDS = 600.0
 
 
 class Objects(Protocol):
     """What of `Cluster` is used here."""
 
     def select(self, kind: str, selector: str) -> list[dict[str, Any]]: ...  # noqa: D102
-    def delete(self, kind: str, name: str, *, seconds: float) -> None: ...  # noqa: D102
+    def delete(self, kind: str, name: str, *, seconds: float | None) -> None: ...  # noqa: D102
 
 
 def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> list[str]:
@@ -43,7 +42,7 @@ def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> 
             if run is None and alive.setdefault(its_run, _is_alive(cluster, its_run)):
                 continue
             if not dry_run:
-                cluster.delete(kind, found["metadata"]["name"], seconds=DELETE_SECONDS)
+                cluster.delete(kind, found["metadata"]["name"], seconds=None)
             removed.append(f"{kind}/{found['metadata']['name']}")
     return removed
 

@@ -54,12 +54,12 @@ RESTART_RULES: list[Manifest] = [
 
 
 def render_group(group: PodGroup) -> list[Manifest]:
-    """The objects of a group in the order in which they are made; the last one is the group."""
+    """The objects of a group in the order in which they are made; the first one is the group and owns the others."""
     if group.multi_node.launcher == "trainjob":
         return [render_trainjob(group)]
     if group.multi_node.launcher == "jobset":
         return [render_jobset(group)]
-    return [render_service(group), render_indexed_job(group)]
+    return [render_indexed_job(group), render_service(group)]
 
 
 def render_trainjob(group: PodGroup) -> Manifest:

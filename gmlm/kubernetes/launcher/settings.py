@@ -25,8 +25,8 @@ class MultiNode(Frozen):
     """Ranks per pod; one per accelerator."""
     runtime: str = "gmlm-torch"
     """Training runtime of a TrainJob (`k8s/components/trainer-runtime`); it holds what a TrainJob cannot say."""
-    runtime_kind: Literal["ClusterTrainingRuntime", "TrainingRuntime"] = "ClusterTrainingRuntime"
-    """Whether the runtime serves all namespaces or one."""
+    runtime_kind: Literal["TrainingRuntime", "ClusterTrainingRuntime"] = "TrainingRuntime"
+    """Whether the runtime serves its namespace or all."""
     restarts: int = Field(3, ge=0)
     """How often the group is started again as a whole after a rank has died; preemption does not count.
 

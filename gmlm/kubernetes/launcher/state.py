@@ -70,13 +70,13 @@ def first_pod(pods: Iterable[dict[str, Any]]) -> str | None:
     """Name of rank 0's running pod, if it runs."""
     for pod in pods:
         index = (pod["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-completion-index")
-        if index == "0" and pod["status"]["phase"] == "Running":
+        if index == "0" and pod["status"].get("phase") == "Running":
             return str(pod["metadata"]["name"])
     return None
 
 
 def is_blocked(pods: Iterable[dict[str, Any]]) -> bool:
     """Whether a container waits for what time alone does not bring."""
-    statuses = [status for pod in pods for status in pod["status"].get("container_statuses") or []]
+    statuses = [status for pod in pods for status in pod["status"].get("containerStatuses") or []]
     waiting = [((status.get("state") or {}).get("waiting") or {}).get("reason") for status in statuses]
     return any(reason in BLOCKED for reason in waiting)
