@@ -76,5 +76,6 @@ def _set_pod(task: Any, profile: "Profile") -> None:
         kubernetes.set_image_pull_secrets(task, list(profile.image_pull_secrets))
     for volume in profile.volumes:
         kubernetes.mount_pvc(task, volume.claim, volume.path, sub_path=volume.sub_path)
-    if profile.user is not None:
-        kubernetes.set_security_context(task, run_as_user=profile.user)
+    identity = {"run_as_user": profile.user, "run_as_group": profile.group, "run_as_non_root": profile.non_root or None}
+    if given := {name: value for name, value in identity.items() if value is not None}:
+        kubernetes.set_security_context(task, **given)

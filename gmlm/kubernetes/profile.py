@@ -133,6 +133,11 @@ class Profile(Frozen):
     """Claims mounted into every pod."""
     user: int | None = None
     """User id of the pods; none leaves it to the image."""
+    group: int | None = None
+    """Group id of a pipeline's pods; none leaves it to the image."""
+    non_root: bool = True
+    """Whether the pods of a pipeline refuse to start as root, as the restricted Pod Security Standard asks; the rest of
+    what it asks for is set by Kubeflow Pipelines 2.17 and newer."""
     parallelism: int = Field(8, gt=0)
     """Nodes of a study that run at once within a step."""
     rounds: int = Field(2, gt=0)

@@ -128,3 +128,18 @@ def test_a_volume_and_a_user_reach_every_pod(tmp_path: Path) -> None:
         (volume,) = platform["pvcMount"]
         assert (volume["mountPath"], volume["subPath"]) == ("/inputs", "en")
         assert int(platform["securityContext"]["runAsUser"]) == 1000
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_no_pod_may_start_as_root(profile: str, tmp_path: Path) -> None:
+    _, executors = compiled("study", load_profile(profile), tmp_path)
+    assert {platform["securityContext"]["runAsNonRoot"] for platform in executors.values()} == {True}
+    assert not [platform for platform in executors.values() if "runAsUser" in platform["securityContext"]]
+
+
+def test_an_image_that_runs_as_root_can_be_allowed_to(tmp_path: Path) -> None:
+    profile = load_profile("smoke-cpu").model_copy(update={"non_root": False, "group": 1000})
+    _, executors = compiled("translate_corpus", profile, tmp_path)
+    contexts = [platform["securityContext"] for platform in executors.values()]
+    assert {"runAsNonRoot" in context for context in contexts} == {False}
+    assert {int(context["runAsGroup"]) for context in contexts} == {1000}
