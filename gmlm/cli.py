@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from gmlm.kubernetes.cli import app as pipeline_app
+from gmlm.kubernetes.doctor.cli import doctor
 
 if TYPE_CHECKING:
     from gmlm.study.selection import Selection
@@ -156,6 +157,7 @@ _stage_command("audit", "Measure what the models remember of their training text
 _stage_command("report", "Write the report.")
 
 app.add_typer(pipeline_app, name="pipeline")
+app.command()(doctor)
 
 
 def _use_workers(workers: int | None) -> None:

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from pipelines.client import PipelinesClient
+    from pipelines.submission import Submission
 
 app = typer.Typer(
     help="Studies as pipelines of Kubeflow: compile, run on this machine, submit to a cluster.", no_args_is_help=True
@@ -96,6 +97,7 @@ def submit(
     package: Package = None,
     experiment: Experiment = "gmlm",
     wait: Annotated[float | None, typer.Option(help="Wait at most these seconds for the end.")] = None,
+    check: Annotated[bool, typer.Option(help="Check the cluster first, as 'gmlm doctor' does.")] = True,
     host: Host = None,
     namespace: Namespace = None,
     token: Token = None,
@@ -107,6 +109,8 @@ def submit(
     submission = Submission(study, store, study_folder, pipeline, profile, image, package)
     client = _client(host, namespace, token, context)
     with submission.package() as compiled:
+        if check:
+            _check(submission, client, namespace, context)
         run_id = client.submit(compiled, submission.arguments, name=submission.name, experiment=experiment)
     typer.echo(run_id)
     if wait is not None:
@@ -189,6 +193,17 @@ def unschedule(
 ) -> None:
     """End a schedule; a run that is under way goes on."""
     _client(host, namespace, token, context).unschedule(schedule_id)
+
+
+def _check(submission: Submission, client: PipelinesClient, namespace: str | None, context: str | None) -> None:
+    """Refuse what would fail; say what may surprise."""
+    from gmlm.kubernetes.doctor.examine import Examination, require_fit
+    from gmlm.kubernetes.doctor.targets import cluster_of
+
+    profile = None if submission.compiled else submission.profile
+    api, image, store = cluster_of(namespace, context), submission.image, submission.store
+    for finding in require_fit(Examination(lambda: client, api, submission.study, profile, image, store)):
+        typer.echo(finding, err=True)
 
 
 def _client(host: str | None, namespace: str | None, token: str | None, context: str | None) -> PipelinesClient:
