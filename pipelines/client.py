@@ -1,8 +1,9 @@
 """Submits pipelines to a Kubeflow Pipelines service and asks how they are."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,15 @@ class PipelinesClient:
         with self._explained():
             self._client = chosen.open()
 
-    def submit(self, package: Path, arguments: Mapping[str, str], *, name: str, experiment: str) -> str:
+    def submit(
+        self,
+        package: Path,
+        arguments: Mapping[str, str],
+        *,
+        name: str,
+        experiment: str,
+        service_account: str | None = None,
+    ) -> str:
         """Start a run of a compiled pipeline, and return its id.
 
         Raises:
@@ -73,6 +82,7 @@ class PipelinesClient:
                 experiment_name=experiment,
                 namespace=self._namespace,
                 enable_caching=False,
+                service_account=service_account,
             )
         return str(run.run_id)
 
@@ -124,7 +134,16 @@ class PipelinesClient:
         with self._explained():
             self._client.terminate_run(run_id)
 
-    def schedule(self, package: Path, arguments: Mapping[str, str], *, name: str, experiment: str, cron: str) -> str:
+    def schedule(
+        self,
+        package: Path,
+        arguments: Mapping[str, str],
+        *,
+        name: str,
+        experiment: str,
+        cron: str,
+        service_account: str | None = None,
+    ) -> str:
         """Start a run again and again, and return the schedule's id.
 
         Never two at once, as they would do the same work, and none to make up for missed ones: a run does all that is
@@ -136,6 +155,7 @@ class PipelinesClient:
             name: Name of the schedule.
             experiment: Experiment that the runs belong to.
             cron: Six fields, seconds first, such as `0 0 3 * * 0`.
+            service_account: Service account of the runs' pods, unless the service's default.
         """
         with self._explained():
             found = self._client.create_experiment(experiment, namespace=self._namespace)
@@ -148,6 +168,7 @@ class PipelinesClient:
                 params=dict(arguments),
                 pipeline_package_path=str(package),
                 enable_caching=False,
+                service_account=service_account,
             )
         return str(made.recurring_run_id)
 
@@ -174,7 +195,8 @@ class PipelinesClient:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with redirect_stdout(sys.stderr):  # kfp announces what it does; standard output is for the run's id
+                yield
         except ApiException as error:
             raise _translated(error, self._where) from None
         except (HTTPError, OSError) as error:

@@ -1,6 +1,7 @@
 """Connects to a Kubeflow Pipelines service: address and credentials, as kfp's own commands find them."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,14 +58,16 @@ class Connection:
             self._check_context()
         token = self.token or os.environ.get(TOKEN)
         cookies = self.cookies or os.environ.get(COOKIES)
-        client = _Service(
-            host=self._host,
-            namespace=self.namespace or "kubeflow",
-            existing_token=token,
-            cookies=cookies,
-            kube_context=self.context,
-            credentials=None if token or cookies else _service_account(),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # kfp warns of services before 2.0
+            client = _Service(
+                host=self._host,
+                namespace=self.namespace or "kubeflow",
+                existing_token=token,
+                cookies=cookies,
+                kube_context=self.context,
+                credentials=None if token or cookies else _service_account(),
+            )
         if not isinstance(client.get_kfp_healthz().multi_user, bool):  # such as a login page
             fix = "check the address; a service behind a login page wants --token or its cookies"
             raise ConfigError("no service of Kubeflow Pipelines answers there", where=self.where, fix=fix)

@@ -111,7 +111,8 @@ def submit(
     with submission.package() as compiled:
         if check:
             _check(submission, client, namespace, context)
-        run_id = client.submit(compiled, submission.arguments, name=submission.name, experiment=experiment)
+        settings = {"name": submission.name, "service_account": submission.service_account}
+        run_id = client.submit(compiled, submission.arguments, experiment=experiment, **settings)
     typer.echo(run_id)
     if wait is not None:
         _finish(client.wait(run_id, wait).state)
@@ -141,7 +142,7 @@ def logs(
     from gmlm.kubernetes.pods import RunPods, read_logs
 
     for pod, text in read_logs(RunPods(namespace, context), run_id, node):
-        typer.echo(f"== {pod.task} {pod.node} ({pod.name})")
+        typer.echo(f"== {pod.task} {pod.node} ({pod.name}): {pod.state or 'waiting'}")
         for line in (*pod.troubles, *text.splitlines()):
             typer.echo(line)
 
@@ -176,8 +177,9 @@ def schedule(
     submission = Submission(study, store, study_folder, pipeline, profile, image, package)
     client = _client(host, namespace, token, context)
     with submission.package() as compiled:
-        settings = {"name": submission.name, "experiment": experiment, "cron": cron}
-        typer.echo(client.schedule(compiled, submission.arguments, **settings))
+        settings = {"name": submission.name, "service_account": submission.service_account}
+        made = client.schedule(compiled, submission.arguments, experiment=experiment, cron=cron, **settings)
+    typer.echo(made)
 
 
 @app.command()

@@ -22,7 +22,11 @@ class TaskPod:
     node: str
     """Id of the study's node that it works on; empty for tasks that work on none."""
     created: str
+    """When it was made, in ISO 8601."""
+    state: str
+    """`waiting`, `running` or `terminated`; empty while it has no machine."""
     troubles: tuple[str, ...]
+    """Why it died or does not start."""
 
 
 def describe_pod(pod: Mapping[str, Any]) -> Iterator[str]:
@@ -65,8 +69,19 @@ def task_pod(pod: Mapping[str, Any]) -> TaskPod | None:
         return None
     metadata = pod["metadata"]
     node = _node_of(_following(words, "--executor_input"))
-    troubles = tuple(describe_pod(pod))
-    return TaskPod(metadata["name"], function.replace("_", "-"), node, metadata.get("creationTimestamp", ""), troubles)
+    return TaskPod(
+        name=metadata["name"],
+        task=function.replace("_", "-"),
+        node=node,
+        created=metadata.get("creationTimestamp", ""),
+        state=_state(pod),
+        troubles=tuple(describe_pod(pod)),
+    )
+
+
+def _state(pod: Mapping[str, Any]) -> str:
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    return next((word for status in statuses if status["name"] == WORK for word in status.get("state") or {}), "")
 
 
 def _following(words: Sequence[str], option: str) -> str:

@@ -72,6 +72,17 @@ def test_a_pod_is_known_by_its_function_and_node() -> None:
     found = task_pod(pod_of(launched({"parameterValues": {"node": "finetune/base--ner--1", "store": "s"}}), EXECUTOR))
     assert found is not None
     assert (found.name, found.task, found.node) == ("pod-1", "finetune-cell", "finetune/base--ner--1")
+    assert found.state == ""
+
+
+def test_a_pod_has_the_state_of_the_container_that_works() -> None:
+    pod = pod_of(launched({}), EXECUTOR)
+    pod["status"] = {
+        "containerStatuses": [{"name": "wait", "state": {"terminated": {}}}, {"name": "main", "state": {"running": {}}}]
+    }
+    found = task_pod(pod)
+    assert found is not None
+    assert found.state == "running"
 
 
 @pytest.mark.parametrize("inputs", [{}, {"parameterValues": {"stages": ["x"]}}, {"parameterValues": {"node": 3}}])
