@@ -11,7 +11,10 @@ from kfp import dsl
 
 from components.data_processing.build_corpus.component import build_corpus
 from components.data_processing.ingest.component import ingest
+from components.data_processing.merge_translation.component import merge_translation
+from components.data_processing.plan_shards.component import plan_shards
 from components.data_processing.translate.component import translate
+from components.data_processing.translate_shard.component import translate_shard
 from components.decorator import Component, pipeline
 from components.evaluation.evaluate.component import evaluate
 from components.evaluation.report.component import report
@@ -26,12 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """Nodes of some stages that one component runs, all that can run at once."""
+    """Nodes of some stages that one component runs, all that can run at once; or workers on shards of such nodes."""
 
     name: str
     component: Component
     task: "TaskName"
     stages: tuple[str, ...]
+    by_shard: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ TRANSLATION = Phase(
     (
         Step("inputs", ingest, "ingest", ("ingest", "task", "base-model")),
         Step("translators", translate, "translate", ("translator",)),
-        Step("translations", translate, "translate", ("translator-score", "translate")),
+        Step("scores", translate, "translate", ("translator-score",)),
+        Step("shards", translate_shard, "translate", ("translate",), by_shard=True),
+        Step("translations", merge_translation, "build_corpus", ("translate",)),
         Step("corpora", build_corpus, "build_corpus", ("corpus",)),
     ),
 )
@@ -109,7 +115,10 @@ def _phase(phase: Phase, profile: "Profile") -> Any:
 
 
 def _select(step: Step, profile: "Profile", store: Any, plan: Any, *, after: Any) -> Any:
-    task = configure(select_nodes(store=store, plan=plan, stages=list(step.stages)), profile, "select_nodes")
+    if step.by_shard:
+        task = configure(plan_shards(store=store, plan=plan, tasks=profile.parallelism), profile, "build_corpus")
+    else:
+        task = configure(select_nodes(store=store, plan=plan, stages=list(step.stages)), profile, "select_nodes")
     return task if after is None else task.after(after).ignore_upstream_failure()
 
 
@@ -119,7 +128,7 @@ def _loop(step: Step, profile: "Profile") -> Any:
     @pipeline(name=step.name)
     def loop(nodes: list[str], store: str, plan: str, study_folder: str = "") -> None:
         with dsl.ParallelFor(nodes, parallelism=profile.parallelism) as node:
-            task = step.component(store=store, plan=plan, node=node, study_folder=study_folder)
-            configure(task, profile, step.task)
+            inputs = {} if step.by_shard else {"study_folder": study_folder}  # shards lie in the store
+            configure(step.component(store=store, plan=plan, node=node, **inputs), profile, step.task)
 
     return loop

@@ -128,24 +128,30 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
             _discard(store, planned.prefix, scratch)
         elif planned.finished(store):
             return read_manifest(store, planned.prefix)
-        run = StageRun(
-            stage=node.stage,
-            name=node.name,
-            store=store,
-            prefix=planned.prefix,
-            scratch=scratch,
-            fingerprint=planned.fingerprint,
-            seed=node.seed,
-            study_folder=study_folder,
-            inputs={role: read_manifest(store, plan.nodes[source].prefix) for role, source in node.inputs.items()},
-            raw_inputs=planned.raw_inputs,
-        )
+        run = stage_run(planned, plan, store, study_folder, scratch)
         log.info("stage started", extra={"node": node.id})
         manifest = load_stage(node.stage)(node.config, run)
         observe_documents(node.stage, manifest.counters)
     if is_first_rank():
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def stage_run(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path, scratch: Path) -> StageRun:
+    """What the stage of a node is given; its inputs must be finished."""
+    node = planned.node
+    return StageRun(
+        stage=node.stage,
+        name=node.name,
+        store=store,
+        prefix=planned.prefix,
+        scratch=scratch,
+        fingerprint=planned.fingerprint,
+        seed=node.seed,
+        study_folder=study_folder,
+        inputs={role: read_manifest(store, plan.nodes[source].prefix) for role, source in node.inputs.items()},
+        raw_inputs=planned.raw_inputs,
+    )
 
 
 def scratch_folder(store: Store) -> Path:
