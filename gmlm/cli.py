@@ -152,7 +152,33 @@ _stage_command("translate", "Make or load translators, score them, and translate
 _stage_command("build-corpus", "Filter, de-duplicate, decontaminate, mix and tokenise the corpora.")
 _stage_command("pretrain", "Train or continue the encoders.")
 _stage_command("finetune", "Fine-tune every model on every task with every seed.")
-_stage_command("evaluate", "Compare the models: mean, interval, paired significance.")
+
+
+@app.command()
+def evaluate(
+    study: StudyPath,
+    from_predictions: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Recompute all from stored predictions, without any model.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --from-predictions: also write the scores as JSON.")] = None,
+    force: Force = False,
+    store: StoreUri = None,
+    metrics_port: MetricsPort = None,
+    pushgateway: Pushgateway = None,
+    log_format: LogFormat = "text",
+    log_level: LogLevel = "warning",
+) -> None:
+    """Compare the models: mean, interval, paired significance."""
+    from gmlm.study import commands
+    from gmlm.study.selection import Selection
+
+    _configure_telemetry(metrics_port, log_format, log_level)
+    if from_predictions is not None:
+        typer.echo(commands.recompute(study, from_predictions, output))
+        return
+    _run(study, Selection(only="evaluate", force=force), store, pushgateway)
+
+
 _stage_command("audit", "Measure what the models remember of their training text.")
 _stage_command("report", "Write the report.")
 

@@ -11,10 +11,11 @@ from gmlm.config.corpora import (
     TokensConfig,
     TreatmentConfig,
 )
+from gmlm.config.evaluation import FLOOR, EvaluationConfig, FloorConfig, ImportConfig
 from gmlm.config.load import load_study, parse_study
 from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.config.study import EvaluationConfig, ReportConfig, StudyConfig
+from gmlm.config.study import ReportConfig, StudyConfig
 from gmlm.config.tasks import CellConfig, FinetuneConfig, TaskConfig
 from gmlm.config.translation import (
     DecodingConfig,
@@ -27,6 +28,7 @@ from gmlm.config.translation import (
 )
 
 __all__ = [
+    "FLOOR",
     "ArchitectureConfig",
     "AuditConfig",
     "BaseModelConfig",
@@ -35,6 +37,8 @@ __all__ = [
     "DecodingConfig",
     "EvaluationConfig",
     "FinetuneConfig",
+    "FloorConfig",
+    "ImportConfig",
     "ModelConfig",
     "OptimisationConfig",
     "PhaseConfig",

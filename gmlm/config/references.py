@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from gmlm.config.evaluation import FLOOR
+
 if TYPE_CHECKING:
     from gmlm.config.study import StudyConfig
 
@@ -18,9 +20,21 @@ def check_references(study: StudyConfig) -> None:
     clash = set(study.sources) & set(study.translations)
     if clash:
         raise ValueError(f"sources and translations share the name {sorted(clash)[0]!r}; recipes could not tell them")
+    _check_systems(study)
     for where, name, defined in _references(study):
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
+
+
+def _check_systems(study: StudyConfig) -> None:
+    if study.evaluation is None:
+        return
+    systems = [*study.evaluation.systems, *([FLOOR] if study.evaluation.floors else [])]
+    for system in systems:
+        if system in study.models or systems.count(system) > 1:
+            raise ValueError(
+                f"evaluation: {system!r} stands for two things; the floors and other systems need own names"
+            )
 
 
 def _suggestion(name: str, defined: Mapping[str, object]) -> str:
@@ -36,6 +50,9 @@ def _references(study: StudyConfig) -> Iterator[Reference]:
             yield "evaluation.models", model, study.models
         for task in study.evaluation.tasks:
             yield "evaluation.tasks", task, study.tasks
+        for system, predictions in study.evaluation.systems.items():
+            for task in predictions:
+                yield f"evaluation.systems.{system}", task, study.tasks
     if study.audit is not None:
         for model in study.audit.models:
             yield "audit.models", model, study.models

@@ -9,26 +9,10 @@ from pydantic import Field, model_validator
 from gmlm.config.audit import AuditConfig
 from gmlm.config.base import Frozen, Name
 from gmlm.config.corpora import RecipeConfig, SourceConfig, TokenizerConfig
+from gmlm.config.evaluation import EvaluationConfig
 from gmlm.config.models import ModelConfig
 from gmlm.config.tasks import TaskConfig
 from gmlm.config.translation import ReferenceConfig, TranslationConfig, TranslatorConfig
-
-
-class EvaluationConfig(Frozen):
-    """Which cells are run and how they are compared."""
-
-    models: tuple[Name, ...]
-    """Models that are fine-tuned and scored."""
-    baseline: Name
-    """Model that the others are compared with."""
-    tasks: tuple[Name, ...] = ()
-    """Tasks; default: all of the study."""
-    seeds: tuple[int, ...] = (1, 2, 3)
-    """One cell per model, task and seed."""
-    resamples: int = Field(10_000, gt=99)
-    """Resamples of the paired bootstrap over test documents."""
-    confidence: float = Field(0.95, gt=0, lt=1)
-    """Level of the intervals."""
 
 
 class StudyConfig(Frozen):

@@ -2,89 +2,85 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from gmlm.config import EvaluationConfig, TaskConfig
-from gmlm.errors import EmptyCorpusError, ModelMismatchError
-from gmlm.evaluation.scores import Prediction, document_parts, metric_of, score, scored_predictions
-from gmlm.evaluation.significance import Array, SystemParts, bootstrap_scores, compare, interval
+from gmlm.errors import ModelMismatchError
+from gmlm.evaluation.comparison import Cells, evaluate_task
+from gmlm.evaluation.scores import Prediction
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
-from gmlm.telemetry.metrics import observe_evaluation
 
-AVERAGED = ("precision", "recall", "exact_match", "macro_f1")
-"""Scores beside F1 whose mean over the seeds is reported."""
-Cells = Mapping[str, Mapping[int, Sequence[Prediction]]]
-"""Test predictions of one task by model and seed."""
+CELL, TASK = "cell:", "task:"
+"""Prefixes of the roles of inputs."""
 
 
 def evaluate(config: EvaluationConfig, run: StageRun) -> Manifest:
-    """Score every cell on its test set, and compare every model with the baseline.
+    """Score every cell on its test set, and compare every system with the baseline.
 
-    Writes `scores.json`: by task the metric, its convention, each model's mean over seeds with standard deviation
-    (null for a single seed) and interval, and its difference to the baseline; the mean over tasks of each model that
-    has all of them; and the planned cells that are not there.
+    Writes `scores.json`, the record of `compare_cells` with the planned cells that are not there.
 
     Raises:
         EmptyCorpusError: No test document of a task enters its score.
         ModelMismatchError: Two cells of a task have predicted different documents.
     """
-    names = config.tasks or _task_names(run)
-    plan = [(model, task, seed) for model in _models(config) for task in names for seed in config.seeds]
-    missing = [_cell(*cell) for cell in plan if f"cell:{_cell(*cell)}" not in run.inputs]
-    tasks = {}
-    with progress("Evaluate", total=len(names), unit="tasks") as bar:
-        for task in names:
-            cells = _read_cells(config, task, run)
-            if cells:
-                tasks[task] = _evaluate_task(config, _task_config(task, run), cells, _bootstrap_seed(run.seed, task))
-            bar.advance()
-    observe_evaluation(tasks)
-    average = _average(tasks, _models(config))
-    record = {"tasks": tasks, "average": average, "missing": missing}
+    names = config.tasks or tuple(role.removeprefix(TASK) for role in run.inputs if role.startswith(TASK))
+    plan = {cell_name(*cell): cell for cell in config.cells(names)}
+    missing = [name for name in plan if f"{CELL}{name}" not in run.inputs]
+    cells: dict[str, dict[str, dict[int, list[Prediction]]]] = {}
+    for name, (system, task, seed) in plan.items():
+        if name not in missing:
+            data = run.store.read(run.inputs[f"{CELL}{name}"].key("predictions.test.jsonl"))
+            cells.setdefault(task, {}).setdefault(system, {})[seed] = read_predictions(data)
+    tasks = {task: TaskConfig.model_validate(run.inputs[f"{TASK}{task}"].config) for task in cells}
+    record = {**compare_cells(config, tasks, cells, run.seed), "missing": missing}
     counters = {"in": len(plan), "out": len(plan) - len(missing), "rejected": 0, "dropped": len(missing)}
-    file = run.write("scores.json", (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode())
-    return run.publish("scores", config, [file], counters=counters, metrics=_metrics(tasks, average))
+    file = run.write("scores.json", to_json(record))
+    return run.publish(
+        "scores", config, [file], counters=counters, metrics=_metrics(record["tasks"], record["average"])
+    )
 
 
-def _models(config: EvaluationConfig) -> list[str]:
-    return list(dict.fromkeys((config.baseline, *config.models)))
+def cell_name(system: str, task: str, seed: int) -> str:
+    """`SYSTEM--TASK--SEED`."""
+    return f"{system}--{task}--{seed}"
 
 
-def _cell(model: str, task: str, seed: int) -> str:
-    return f"{model}--{task}--{seed}"
+def read_predictions(data: bytes) -> list[Prediction]:
+    """The lines of a predictions file."""
+    return [json.loads(line) for line in data.splitlines()]
 
 
-def _task_names(run: StageRun) -> tuple[str, ...]:
-    return tuple(role.removeprefix("task:") for role in run.inputs if role.startswith("task:"))
+def to_json(record: Mapping[str, Any]) -> bytes:
+    """The record as `scores.json` holds it."""
+    return (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _task_config(task: str, run: StageRun) -> TaskConfig:
-    return TaskConfig.model_validate(run.inputs[f"task:{task}"].config)
+def compare_cells(
+    config: EvaluationConfig, tasks: Mapping[str, TaskConfig], cells: Mapping[str, Cells], seed: int
+) -> dict[str, Any]:
+    """All tasks' scores and comparisons, and the mean over tasks of each system that has all of them.
 
-
-def _bootstrap_seed(seed: int, task: str) -> int:
-    """Every task has resamples of its own, which do not depend on what other tasks the study has."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{task}".encode()).digest()[:8], "big")
-
-
-def _read_cells(config: EvaluationConfig, task: str, run: StageRun) -> dict[str, dict[int, list[Prediction]]]:
-    cells: dict[str, dict[int, list[Prediction]]] = {}
-    for model in _models(config):
-        for seed in config.seeds:
-            manifest = run.inputs.get(f"cell:{_cell(model, task, seed)}")
-            if manifest is not None:
-                data = run.store.read(manifest.key("predictions.test.jsonl"))
-                cells.setdefault(model, {})[seed] = [json.loads(line) for line in data.splitlines()]
-    _check_same_documents(task, cells)
-    return cells
+    Args:
+        config: Of the comparison.
+        tasks: Configurations by name.
+        cells: Predictions by task, system and seed.
+        seed: Of the study.
+    """
+    comparisons = sum(len(systems) - 1 for systems in cells.values() if config.baseline in systems)
+    level = (1 - config.confidence) / max(1, comparisons)
+    found = {}
+    with progress("Evaluate", total=len(cells), unit="tasks") as bar:
+        for task, systems in cells.items():
+            _check_same_documents(task, systems)
+            found[task] = evaluate_task(config, task, tasks[task], systems, level, seed)
+            bar.advance()
+    return {"tasks": found, "average": _average(found)}
 
 
 def _check_same_documents(task: str, cells: Cells) -> None:
@@ -94,63 +90,11 @@ def _check_same_documents(task: str, cells: Cells) -> None:
         raise ModelMismatchError("its cells have predicted different documents", where=f"task {task}", fix=fix)
 
 
-@dataclass(frozen=True)
-class _System:
-    """One model's cells of a task: the score records by seed, and what each document adds to F1."""
-
-    records: Mapping[int, Mapping[str, Any]]
-    parts: SystemParts
-
-    @property
-    def mean(self) -> float:
-        return float(self.parts.scores().mean())
-
-    def row(self, resampled: Array, confidence: float) -> dict[str, Any]:
-        """The model's entry in the table."""
-        f1 = self.parts.scores()
-        low, high = interval(resampled, confidence)
-        spread = float(f1.std(ddof=1)) if len(f1) > 1 else None
-        rows = list(self.records.values())
-        others = {name: float(np.mean([row[name] for row in rows])) for name in AVERAGED if name in rows[0]}
-        seeds = {str(seed): float(value) for seed, value in zip(self.records, f1, strict=True)}
-        return {"mean": self.mean, "std": spread, "low": low, "high": high, "seeds": seeds, **others}
-
-
-def _system(task: TaskConfig, seeds: Mapping[int, Sequence[Prediction]]) -> _System:
-    parts = np.array([document_parts(task, rows) for rows in seeds.values()], dtype=np.float64)
-    records = {seed: score(task, rows) for seed, rows in seeds.items()}
-    return _System(records, SystemParts(parts[:, :, 0], parts[:, :, 1]))
-
-
-def _evaluate_task(config: EvaluationConfig, task: TaskConfig, cells: Cells, seed: int) -> dict[str, Any]:
-    documents = len(scored_predictions(task, next(iter(next(iter(cells.values())).values()))))
-    if not documents:
-        fix = "give a test set with labels, or set 'count_documents_without_labels'"
-        raise EmptyCorpusError("no test document has gold labels", where="evaluation", fix=fix)
-    systems = {model: _system(task, seeds) for model, seeds in cells.items()}
-    parts = {model: system.parts for model, system in systems.items()}
-    resampled = bootstrap_scores(parts, config.resamples, seed)
-    baseline = config.baseline
-    comparisons = {}
-    for model in systems:
-        if model != baseline and baseline in systems:
-            observed = systems[model].mean - systems[baseline].mean
-            found = compare(resampled[model], resampled[baseline], observed, config.confidence)
-            comparisons[model] = {"baseline": baseline, **asdict(found)}
-    metric = metric_of(task)
-    return {
-        "metric": metric.name,
-        "convention": metric.convention,
-        "test_documents": documents,
-        "models": {model: system.row(resampled[model], config.confidence) for model, system in systems.items()},
-        "comparisons": comparisons,
-    }
-
-
-def _average(tasks: Mapping[str, Any], models: Sequence[str]) -> dict[str, float]:
-    """The mean over tasks of each model that was scored on all of them; others cannot be compared."""
-    complete = [model for model in models if tasks and all(model in task["models"] for task in tasks.values())]
-    return {model: float(np.mean([task["models"][model]["mean"] for task in tasks.values()])) for model in complete}
+def _average(tasks: Mapping[str, Any]) -> dict[str, float]:
+    """The mean over tasks of each system that was scored on all of them; others cannot be compared."""
+    systems: Sequence[str] = list(dict.fromkeys(system for task in tasks.values() for system in task["models"]))
+    complete = [system for system in systems if all(system in task["models"] for task in tasks.values())]
+    return {system: float(np.mean([task["models"][system]["mean"] for task in tasks.values()])) for system in complete}
 
 
 def _metrics(tasks: Mapping[str, Any], average: Mapping[str, float]) -> dict[str, float]:

@@ -106,6 +106,9 @@ def read_headline(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | Non
     seeds = tuple(str(seed) for seed in plan.get("seeds", ())) or _seeds_of(tasks)
     first = [baseline] if baseline else []
     models = _ordered(first, plan.get("models", ()), *(task.get("models", {}) for task in tasks.values()))
+    # Floors and other systems have runs of their own: they are no less complete for having fewer.
+    trained = [*first, *plan["models"]] if plan.get("models") else models
+    runs = {model: seeds if model in trained else () for model in models}
     average: Mapping[str, float] = scores.get("average", {})
     comparisons = _comparisons(tasks, 1 - confidence)
     made = tuple(
@@ -115,8 +118,9 @@ def read_headline(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | Non
             convention=str(tasks.get(task, {}).get("convention", "")),
             test_documents=tasks.get(task, {}).get("test_documents"),
             scores=tuple(
-                _score(task, model, tasks.get(task, {}), comparisons.get((task, model)), baseline, seeds)
-                for model in models
+                _score(task, model, tasks.get(task, {}), comparisons.get((task, model)), baseline, planned)
+                for model, planned in runs.items()
+                if planned or model in tasks.get(task, {}).get("models", {})
             ),
         )
         for task in _ordered(plan.get("tasks", ()), tasks)

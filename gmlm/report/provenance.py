@@ -15,12 +15,16 @@ STAGE_ORDER = (
     "translator-score",
     "translate",
     "corpus",
+    "treatment",
     "tokenizer",
     "base-model",
     "tokens",
     "pretrain",
     "finetune",
+    "floor",
+    "import",
     "evaluate",
+    "audit",
 )
 """The stages in the order in which a study runs them."""
 FILES_LISTED = 12

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gmlm.config import StudyConfig, load_study
 from gmlm.config.paths import expand_variables
-from gmlm.errors import GmlmError
+from gmlm.errors import ConfigError, GmlmError
 from gmlm.manifest import Manifest, find_manifest, read_manifest
 from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
@@ -97,6 +97,25 @@ def run(
     write_study(study.store, study.config)
     runner = StudyRunner(study.plan, study.store, study.folder, observer)
     return study, runner.run(selection)
+
+
+def recompute(path: Path, folder: Path, output: Path | None = None) -> str:
+    """The study's table from a folder of predictions; `output` gets the scores as JSON.
+
+    Raises:
+        ConfigError: The study compares nothing.
+    """
+    config = load_study(path)
+    if config.evaluation is None:
+        raise ConfigError("the study has no 'evaluation'", where=str(path), fix="say which models are compared")
+    from gmlm.evaluation.evaluate import to_json
+    from gmlm.evaluation.recompute import recompute as recompute_scores
+    from gmlm.report.summary import summary_table
+
+    record = recompute_scores(config.evaluation, config.tasks, folder, config.seed)
+    if output is not None:
+        output.write_bytes(to_json(record))
+    return summary_table(record, config.evaluation.model_dump(mode="json"))
 
 
 def headline(study: OpenStudy) -> str:

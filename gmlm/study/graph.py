@@ -7,10 +7,14 @@ import re
 from graphlib import CycleError, TopologicalSorter
 
 from gmlm.config import (
+    FLOOR,
     AuditConfig,
     BaseModelConfig,
     CellConfig,
+    EvaluationConfig,
     FinetuneConfig,
+    FloorConfig,
+    ImportConfig,
     ModelConfig,
     ReportConfig,
     StudyConfig,
@@ -160,14 +164,21 @@ class _GraphBuilder:
         assert evaluation is not None
         tasks = evaluation.tasks or tuple(self._study.tasks)
         inputs = {f"task:{task}": f"task/{task}" for task in tasks}
-        for model in dict.fromkeys((evaluation.baseline, *evaluation.models)):
-            for task in tasks:
-                for seed in evaluation.seeds:
-                    cell = CellConfig(task=self._study.tasks[task], seed=seed)
-                    roles = {"model": self._model_node(model), "task": f"task/{task}"}
-                    name = cell_name(model, task, seed)
-                    inputs[f"cell:{name}"] = self._add("finetune", name, cell, roles)
+        for system, task, seed in evaluation.cells(tasks):
+            inputs[f"cell:{cell_name(system, task, seed)}"] = self._add_cell(evaluation, system, task, seed)
         self._add("evaluate", self._study.name, evaluation, inputs, tolerant=True)
+
+    def _add_cell(self, evaluation: EvaluationConfig, system: str, name: str, seed: int) -> str:
+        """A model fine-tuned on a task, the task's floor, or a run of another system."""
+        task, cell, inputs = self._study.tasks[name], cell_name(system, name, seed), {"task": f"task/{name}"}
+        if system in evaluation.trained():
+            roles = {"model": self._model_node(system), **inputs}
+            return self._add("finetune", cell, CellConfig(task=task, seed=seed), roles)
+        data = task.model_copy(update={"finetuning": FinetuneConfig()})
+        if system == FLOOR:
+            return self._add("floor", cell, FloorConfig(task=data), inputs)
+        path = evaluation.systems[system][name][seed - 1]
+        return self._add("import", cell, ImportConfig(task=data, path=path), inputs)
 
     def _add_audits(self, audit: AuditConfig) -> None:
         for name in audit.models:

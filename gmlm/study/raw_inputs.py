@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gmlm.config import (
     BaseModelConfig,
+    ImportConfig,
     ReferenceConfig,
     SourceConfig,
     TaskConfig,
@@ -57,6 +58,8 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
         from gmlm.finetuning.files import task_files
 
         return task_files(config, study_folder).values()
+    if isinstance(config, ImportConfig):
+        return [resolve_path(config.path, study_folder)]
     if isinstance(config, TranslatorConfig) and config.train is not None:
         return [resolve_path(config.train.parallel, study_folder)]
     if isinstance(config, TranslatorConfig | BaseModelConfig):

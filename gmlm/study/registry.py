@@ -37,7 +37,9 @@ STAGES: dict[str, StageEntry] = {
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus"),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
-    "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate"),
+    "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
+    "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
+    "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),
     "audit": StageEntry("gmlm.audit.audit:audit", "audit"),
     "report": StageEntry("gmlm.report.report:build_report", "report"),
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gmlm.config import StudyConfig, parse_study
+from gmlm.config import AuditConfig, CanaryConfig, StudyConfig, parse_study
 from gmlm.errors import ConfigError
 from gmlm.study.graph import build_graph
 from gmlm.study.raw_inputs import raw_files
@@ -94,7 +94,7 @@ models:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_selects_its_stages(study: StudyConfig, command: str) -> None:
-    graph = build_graph(study)
+    graph = build_graph(study.model_copy(update={"audit": AuditConfig(models=("continued",))}))
     selected = Selection(only=command).nodes(graph)
     assert selected
     assert {STAGES[graph[node].stage].command for node in selected} == {command}
@@ -146,3 +146,48 @@ def test_other_fine_tuning_builds_no_corpus_again(study: StudyConfig) -> None:
     one, two = build_graph(study), build_graph(study.model_copy(update={"tasks": {"ner": longer}}))
     assert one["task/ner"].config == two["task/ner"].config
     assert one["finetune/base--ner--1"].config != two["finetune/base--ner--1"].config
+
+
+def test_an_audit_reads_what_the_reference_has_not_read(study: StudyConfig) -> None:
+    audit = AuditConfig(models=("continued",))
+    node = build_graph(study.model_copy(update={"audit": audit}))["audit/continued"]
+    assert dict(node.inputs) == {
+        "model": "pretrain/continued",
+        "reference": "pretrain/base",
+        "corpus:clinical": "corpus/clinical",
+    }
+    unaudited = study.model_copy(update={"audit": AuditConfig(models=("base",))})
+    with pytest.raises(ConfigError, match="no model to compare with"):
+        build_graph(unaudited)
+
+
+def test_a_treated_corpus_is_built_from_the_plain_one(study: StudyConfig) -> None:
+    recipe = study.recipes["clinical"]
+    treated = recipe.model_copy(update={"canaries": CanaryConfig()})
+    plain = build_graph(study)
+    graph = build_graph(study.model_copy(update={"recipes": {**study.recipes, "clinical": treated}}))
+    assert graph["corpus/clinical"] == plain["corpus/clinical"]
+    assert dict(graph["treatment/clinical"].inputs) == {"corpus": "corpus/clinical"}
+    assert graph["tokens/clinical--words"].inputs["corpus"] == "treatment/clinical"
+    assert not [node for node in plain if node.startswith("treatment/")]
+
+
+def test_floors_and_other_systems_join_the_table(study: StudyConfig) -> None:
+    assert study.evaluation is not None
+    more = {"floors": True, "systems": {"rules": {"ner": ("a.jsonl", "b.jsonl")}}}
+    evaluation = study.evaluation.model_copy(update=more)
+    graph = build_graph(study.model_copy(update={"evaluation": evaluation}))
+    cells = [node for node in graph["evaluate/small"].inputs.values() if node.startswith(("floor/", "import/"))]
+    assert cells == ["floor/floor--ner--1", "import/rules--ner--1", "import/rules--ner--2"]
+    assert graph["import/rules--ner--2"].config.path == "b.jsonl"  # type: ignore[attr-defined]
+
+
+def test_a_system_may_not_be_called_like_a_model() -> None:
+    text = """
+name: x
+models: {rules: {base: some/model}}
+tasks: {t: {kind: multi_label, reader: labels_jsonl, path: t}}
+evaluation: {models: [rules], baseline: rules, systems: {rules: {t: [a.jsonl]}}}
+"""
+    with pytest.raises(ConfigError, match="'rules' stands for two things"):
+        parse_study(text)
