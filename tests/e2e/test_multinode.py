@@ -102,10 +102,10 @@ class Prepared:
         print(f"{profile.multi_node.launcher}: {time.monotonic() - started:.1f} s", file=sys.stderr)  # type: ignore[union-attr]
         return result
 
-    def manifests(self, profile: Profile, run: PipelineRun = PipelineRun()) -> list[Object]:
+    def manifests(self, profile: Profile, run: str = "") -> list[Object]:
         """The objects of the group."""
         settled = read_plan(open_store(self.store), self.plan).nodes[NODE]
-        group = group_of(profile, settled, store=self.store, plan=self.plan, study_folder="", run=run)
+        group = group_of(profile, settled, store=self.store, plan=self.plan, study_folder="", run=PipelineRun(run))
         return render_group(group)
 
     def curve(self) -> list[float]:
@@ -352,7 +352,7 @@ def test_the_reaper_removes_what_a_cancelled_run_has_left(groups: Groups, prepar
     }
     cluster = groups.cluster
     cluster.create(workflow)
-    made = prepared.manifests(profile, PipelineRun(run))
+    made = prepared.manifests(profile, run)
     kind, name = str(made[0]["kind"]), str(made[0]["metadata"]["name"])
     for manifest in made:
         cluster.create(manifest)
