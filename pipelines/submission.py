@@ -53,6 +53,11 @@ class Submission:
         text = self.study.read_text(encoding="utf-8")
         return {"study": text, "store": self.store, "study_folder": self.study_folder}
 
+    @property
+    def service_account(self) -> str | None:
+        """Service account of the run's pods; it is asked for when a run is made, not when a pipeline is compiled."""
+        return load_profile(self.profile).service_account
+
     @contextmanager
     def package(self) -> Iterator[Path]:
         """The compiled pipeline that was given, or a fresh one with as many rounds as the study needs.

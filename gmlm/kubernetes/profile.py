@@ -131,6 +131,8 @@ class Profile(Frozen):
     """Variables from ConfigMaps, such as the store's endpoint and region."""
     volumes: tuple[VolumeMount, ...] = ()
     """Claims mounted into every pod."""
+    service_account: str | None = None
+    """Service account of a run's pods, such as gmlm-pipeline of k8s/base; none leaves it to Kubeflow Pipelines."""
     user: int | None = None
     """User id of the pods; none leaves it to the image."""
     group: int | None = None

@@ -68,6 +68,15 @@ def test_a_run_is_started_without_kfps_cache(service: Service) -> None:
     assert named["arguments"] == {"store": "s3://b"}
 
 
+def test_a_run_is_given_its_service_account(service: Service) -> None:
+    service.answers = [SimpleNamespace(run_id="r1")]
+    client().submit(Path("p.yaml"), {}, name="n", experiment="e", service_account="gmlm-pipeline")
+    service.answers = [SimpleNamespace(experiment_id="x"), SimpleNamespace(recurring_run_id="s1")]
+    client().schedule(Path("p.yaml"), {}, name="n", experiment="e", cron="0 0 3 * * 0", service_account="gmlm-pipeline")
+    accounts = [named.get("service_account") for _, named in service.asked]
+    assert accounts == ["gmlm-pipeline", None, "gmlm-pipeline"]
+
+
 def test_a_status_has_the_tasks_in_their_order(service: Service) -> None:
     details = SimpleNamespace(task_details=[task("b", "RUNNING", 9), task("a", "SUCCEEDED", 1)])
     service.answers = [SimpleNamespace(state="RUNNING", error=None, run_details=details)]

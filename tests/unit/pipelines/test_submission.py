@@ -48,3 +48,10 @@ def test_a_wrong_study_is_refused_before_anything_is_compiled(tmp_path: Path) ->
     submission = Submission(tmp_path / "study.yaml", "s", profile="no such")
     with pytest.raises(ConfigError, match="modle"), submission.package():
         pass
+
+
+def test_the_service_account_is_that_of_the_profile(stub_study: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("{name: mine, image: i, service_account: gmlm-pipeline}")
+    assert Submission(stub_study, "s3://b", profile=str(mine)).service_account == "gmlm-pipeline"
+    assert Submission(stub_study, "s3://b", profile="smoke-cpu").service_account is None
