@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e lint format bench-% lock image docker sbom clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e dashboards lint format bench-% lock image docker sbom clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,10 @@ pipelines: setup ## Compile every pipeline for every profile into compiled/
 
 e2e: setup ## Run a study in real pods: KUBECONFIG, KF_PIPELINES_ENDPOINT and GMLM_E2E_* name the cluster
 	@$(RUN)/python -m pytest -q -m cluster tests/e2e
+
+dashboards: setup ## Write dashboards and rules for Grafana and the Prometheus Operator
+	@$(RUN)/python -m gmlm.monitoring.generate k8s/components/monitoring
+	@$(RUN)/python -m gmlm.telemetry.reference > docs/reference/metrics.md
 
 lint: setup ## Style, types and formatting
 	@$(RUN)/ruff check .

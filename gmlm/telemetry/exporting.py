@@ -23,6 +23,7 @@ PUSH_TIMEOUT = 5.0
 """Seconds that a push may take."""
 
 _logger = get_logger(__name__)
+_served: set[int] = set()
 
 
 @contextmanager
@@ -50,17 +51,20 @@ def _port() -> int | None:
 
 
 def serve_metrics(port: int, address: str = "0.0.0.0") -> int | None:
-    """Serve `/metrics` from a background thread and return the port; 0 takes a free one.
+    """Serve `/metrics` from a background thread and return the port; 0 takes a free one. Once a port is enough.
 
     An occupied or forbidden port is logged and None returned: the work goes on without an exporter.
     """
     from prometheus_client import start_http_server
 
+    if port in _served:
+        return port
     try:
         server, _ = start_http_server(port, address, registry())
     except (OSError, OverflowError) as error:
         _logger.warning("metrics are not served", extra={"port": port, "error": type(error).__name__})
         return None
+    _served.add(int(server.server_port))
     return int(server.server_port)
 
 

@@ -128,8 +128,7 @@ def observe_evaluation(tasks: Mapping[str, Mapping[str, Any]]) -> None:
 def observe_store_request(operation: str, retries: int) -> None:
     """Count a request to the store, and how often it was sent again."""
     instrument(names.STORE_REQUESTS, operation).inc()
-    if retries:
-        instrument(names.STORE_RETRIES, operation).inc(retries)
+    instrument(names.STORE_RETRIES, operation).inc(retries)
 
 
 def observe_store_error(error: str) -> None:

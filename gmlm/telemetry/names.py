@@ -96,7 +96,10 @@ START = MetricName("gmlm_training_start_timestamp_seconds", "gauge", "Unix time 
 STEP = MetricName("gmlm_training_step", "gauge", "Number of the last optimiser step.", TRAINING)
 PLANNED_STEPS = MetricName("gmlm_training_planned_steps", "gauge", "Optimiser steps of the whole training.", TRAINING)
 LAST_STEP = MetricName(
-    "gmlm_training_last_step_timestamp_seconds", "gauge", "Unix time of the last optimiser step.", TRAINING
+    "gmlm_training_last_step_timestamp_seconds",
+    "gauge",
+    "Unix time of the last optimiser step, or of the start.",
+    TRAINING,
 )
 STEP_SECONDS = MetricName(
     "gmlm_training_step_seconds",

@@ -32,6 +32,7 @@ class TrainingSeries:
         """Training begins."""
         self._of(names.RUNNING).set(1)
         self._of(names.START).set_to_current_time()
+        self._last_step.set_to_current_time()  # so that a first step that never comes is missed too
         self._of(names.NOT_FINITE)  # exported as 0 from the start, so that its first increase is seen
 
     def plan(self, steps: int, peak_flop_per_second: float | None) -> None:

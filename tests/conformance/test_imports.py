@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "audit", "report", "demo"}),
     frozenset({"study"}),
     frozenset({"deployment"}),
-    frozenset({"kubernetes"}),
+    frozenset({"kubernetes", "monitoring"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
