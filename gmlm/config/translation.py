@@ -104,7 +104,10 @@ class TranslationConfig(Frozen):
     max_flagged_ratio: float = Field(0.5, ge=0, le=1)
     """Documents in which more than this share of the segments is flagged are quarantined."""
     documents_per_shard: int = Field(2_000, gt=0)
-    """Documents translated before a shard is written; an interrupted run repeats at most one shard."""
+    """Documents that a worker translates at a time; an interrupted run repeats at most one batch of them."""
+    reuse: Literal["shard", "run", "store"] = "shard"
+    """How far a segment that occurs again is translated only once: within a shard; within the whole source, by a pass
+    ahead of the shards; or also across runs, by translations that the store keeps for each model and decoding."""
 
 
 class TranslatorScoreConfig(Frozen):

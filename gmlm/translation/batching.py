@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from gmlm.telemetry.metrics import observe_translated
 from gmlm.translation.clauses import split_overlong
@@ -30,16 +30,33 @@ def batches_by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]
         yield batch
 
 
-def translate_segments(engine: Engine, texts: Sequence[str], budget: int, advance: Advance) -> list[str]:
+def fold(text: str) -> str:
+    """The text with white space folded: a line break inside a sentence is layout of the source only."""
+    return " ".join(text.split())
+
+
+def segments_to_translate(texts: Iterable[str]) -> list[str]:
+    """The distinct texts that hold a letter, folded, in the order in which they come."""
+    return list(dict.fromkeys(folded for text in texts if has_letters(folded := fold(text))))
+
+
+def translate_segments(
+    engine: Engine, texts: Sequence[str], budget: int, advance: Advance, memory: Mapping[str, str] | None = None
+) -> list[str]:
     """Translate texts that fit the engine. Equal ones are translated once; those without a letter are passed through.
 
-    White space within a text is folded first: a line break inside a sentence is layout of the source only.
+    Args:
+        engine: Translates batches.
+        texts: Segments; white space within them is folded.
+        budget: Tokens of a batch, padding included.
+        advance: Told of finished segments.
+        memory: Translations of folded texts that are known.
     """
-    folded = [" ".join(text.split()) for text in texts]
-    pending = list(dict.fromkeys(text for text in folded if has_letters(text)))
-    known = dict[str, str]()
-    copies = _counts(folded)
-    advance(sum(count for text, count in copies.items() if not has_letters(text)))
+    folded = [fold(text) for text in texts]
+    known = dict(memory or {})
+    pending = [text for text in segments_to_translate(folded) if text not in known]
+    copies, waiting = _counts(folded), set(pending)
+    advance(sum(count for text, count in copies.items() if text not in waiting))
     lengths = engine.lengths(pending)
     for batch in batches_by_length(lengths, budget):
         sources = [pending[position] for position in batch]

@@ -44,11 +44,6 @@ def mark_finished(run: StageRun, number: int, shard: FinishedShard) -> None:
     run.store.write(_key(run, number), shard.model_dump_json().encode())
 
 
-def is_finished(run: StageRun, number: int) -> bool:
-    """Whether a shard has its marker."""
-    return run.store.exists(_key(run, number))
-
-
 def finished_numbers(run: StageRun) -> set[int]:
     """Numbers of all shards that have a marker, by one listing."""
     return {int(key.rpartition("/")[2].removesuffix(".json")) for key in run.store.list(run.key(MARKERS))}

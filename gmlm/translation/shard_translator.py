@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -13,12 +13,14 @@ from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS, Document, ShardWriter
 from gmlm.stage import StageRun
 from gmlm.telemetry import Progress
 from gmlm.telemetry.metrics import observe_segments, observe_translated_words
-from gmlm.translation.batching import translate_segments
+from gmlm.translation.batching import fold, segments_to_translate, translate_segments
 from gmlm.translation.documents import ALIGNMENT_SCHEMA, TranslatedDocument, segments_of
 from gmlm.translation.engines import Engine, TranslationModel, open_engine
 from gmlm.translation.finished_shards import FinishedShard, RejectedDocument
-from gmlm.translation.quality import LengthLimits
+from gmlm.translation.quality import LengthLimits, has_letters
+from gmlm.translation.reuse import remember
 from gmlm.translation.saved_batches import SavedBatches
+from gmlm.translation.segment_memory import SegmentMemory
 
 ALIGNMENT = "alignment"
 """Folder of the alignment shards."""
@@ -29,12 +31,18 @@ class ShardTranslator:
 
     def __init__(self, config: TranslateConfig, run: StageRun) -> None:
         self._config, self._run = config, run
+        self._memory = SegmentMemory()
         self._translator = run.inputs["translator"]
         self._limits = LengthLimits(config.translation.min_length_ratio, config.translation.max_length_ratio)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
+        """The translator's model."""
         return open_engine(TranslationModel.of(self._run, self._translator), self._config.decoding)
+
+    def use(self, memory: SegmentMemory) -> None:
+        """Take translations that are known ahead of the shards."""
+        self._memory = memory
 
     def translate(
         self, number: int, documents: Sequence[Document], bar: Progress, check: Callable[[], None]
@@ -47,7 +55,7 @@ class ShardTranslator:
             bar: Advanced by as many documents.
             check: Called ahead of each batch and of writing; raises where the work is no longer this worker's.
         """
-        batches = SavedBatches(lambda: self._engine, self._run, f"{number:05d}", check)
+        batches = SavedBatches(lambda: self.engine, self._run, f"{number:05d}", check)
         translated = self._translate(documents, batches, bar)
         kept = [each for each in translated if each.flagged_ratio <= self._config.translation.max_flagged_ratio]
         rejected = [each for each in translated if each.flagged_ratio > self._config.translation.max_flagged_ratio]
@@ -70,12 +78,21 @@ class ShardTranslator:
         segmented = [segments_of(document, engine.source_limit, engine.lengths) for document in documents]
         texts = [piece.text for pieces in segmented for piece in pieces]
         shown = _DocumentsShown(bar, len(documents), len(texts))
-        targets = iter(translate_segments(engine, texts, self._config.decoding.batch_tokens, shown.advance))
+        known = self._memory.lookup(segments_to_translate(texts))
+        outputs = translate_segments(engine, texts, self._config.decoding.batch_tokens, shown.advance, known)
         shown.finish()
+        self._remember(texts, outputs, known)
+        targets = iter(outputs)
         return [
             TranslatedDocument.judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
             for document, pieces in zip(documents, segmented, strict=True)
         ]
+
+    def _remember(self, texts: Sequence[str], outputs: Sequence[str], known: Mapping[str, str]) -> None:
+        """Keep what was translated here for later runs, where the study asks for it."""
+        if self._config.translation.reuse == "store":
+            pairs = ((fold(text), output) for text, output in zip(texts, outputs, strict=True) if has_letters(text))
+            remember(self._config, self._run, {text: output for text, output in pairs if text not in known})
 
     def _write(self, number: int, kept: Sequence[TranslatedDocument]) -> Iterator[FileEntry]:
         german = (each.german(self._run.name, self._translator.name).row() for each in kept)

@@ -9,6 +9,7 @@ from gmlm.telemetry import progress
 from gmlm.translation.finished_shards import drop_damaged
 from gmlm.translation.merge import merge
 from gmlm.translation.processes import more_workers
+from gmlm.translation.reuse import plan_reuse
 from gmlm.translation.work import Worker, source_shards
 
 
@@ -29,7 +30,10 @@ def translate(config: TranslateConfig, run: StageRun) -> Manifest:
 def plan(config: TranslateConfig, run: StageRun) -> int:
     """Prepare the shards for workers, and return their number. Finished ones that are damaged will be made again."""
     drop_damaged(run)
-    return len(source_shards(config, run))
+    shards = source_shards(config, run)
+    if config.translation.reuse != "shard":
+        plan_reuse(config, run, shards)
+    return len(shards)
 
 
 def work_on(config: TranslateConfig, run: StageRun, first: int = 0) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from gmlm.config import TranslateConfig
 from gmlm.errors import ConfigError
 from gmlm.stage import StageRun
-from gmlm.storage.lease import Lease, LeaseLostError, Leases
+from gmlm.storage.lease import LeaseLostError, Leases
 from gmlm.telemetry import Progress, get_logger
-from gmlm.translation.finished_shards import FOLDER, finished_numbers, is_finished, mark_finished
+from gmlm.translation.finished_shards import FOLDER, finished_numbers, mark_finished
+from gmlm.translation.reuse import SharedSegments, read_plan
+from gmlm.translation.saved_batches import SavedBatches
 from gmlm.translation.shard_translator import ShardTranslator
 from gmlm.translation.source_shards import SourceShards
 
@@ -21,6 +23,10 @@ LEASES = f"{FOLDER}/leases"
 """Folder of the leases within the stage's output."""
 PATIENCE = 60.0
 """Seconds of silence after which a worker is taken for dead, unless GMLM_LEASE_SECONDS says otherwise."""
+Finished = Callable[[], set[int]]
+"""Tells the numbers of what is finished."""
+Make = Callable[[int, Callable[[], None]], None]
+"""Makes what has a number; is given a check that raises where the work is no longer this worker's."""
 LOOK_SECONDS = 2.0
 """Longest time between two looks at shards that others hold."""
 
@@ -50,7 +56,7 @@ class Worker:
     """Translates shards until all of a translation are finished, whoever finishes them."""
 
     def __init__(self, config: TranslateConfig, run: StageRun, bar: Progress) -> None:
-        self._run, self._bar = run, bar
+        self._config, self._run, self._bar = config, run, bar
         self._shards = source_shards(config, run)
         self._translator = ShardTranslator(config, run)
         self._leases = Leases(run.store, lease_seconds())
@@ -60,40 +66,60 @@ class Worker:
 
         Waiting is what takes over the shards of a worker that dies last.
         """
-        waiting = [*range(first, len(self._shards)), *range(min(first, len(self._shards)))]
+        if self._config.translation.reuse != "shard":
+            self._share_segments(first)
+        self._finish_all("shards", len(self._shards), first, self._finished_shards, self._translate_shard)
+
+    def _share_segments(self, first: int) -> None:
+        """Translate what several shards share, together with the other workers, and take all of it to the shards."""
+        shared, plan = SharedSegments(self._config, self._run), read_plan(self._run)
+
+        def translate(number: int, check: Callable[[], None]) -> None:
+            batches = SavedBatches(lambda: self._translator.engine, self._run, f"repeats-{number:05d}", check)
+            shared.translate(number, batches, check)
+            batches.forget()
+
+        self._finish_all("repeats", plan.parts, first % max(plan.parts, 1), shared.finished, translate)
+        self._translator.use(shared.memory(plan))
+
+    def _finished_shards(self) -> set[int]:
+        return finished_numbers(self._run)
+
+    def _translate_shard(self, number: int, check: Callable[[], None]) -> None:
+        shard = self._translator.translate(number, self._shards.read(number), self._bar, check)
+        check()
+        mark_finished(self._run, number, shard)
+
+    def _finish_all(self, kind: str, count: int, first: int, finished: Finished, make: Make) -> None:
+        """Make `count` things of a kind with the other workers, beginning with the number `first`."""
+        waiting = [*range(first, count), *range(min(first, count))]
         while waiting:
-            left = self._pass_over(waiting)
+            done, left = finished(), list[int]()
+            for number in waiting:
+                if number in done:
+                    self._pass_by(kind, number)
+                elif not self._finish(kind, number, finished, make):
+                    left.append(number)
             if len(left) == len(waiting):
                 time.sleep(min(self._leases.every, LOOK_SECONDS))
             waiting = left
 
-    def _pass_over(self, waiting: Sequence[int]) -> list[int]:
-        """Look at each shard once, and return those that are not finished."""
-        finished, left = finished_numbers(self._run), list[int]()
-        for number in waiting:
-            if number in finished:
-                self._bar.advance(self._shards.rows(number))
-            elif not self._finish(number):
-                left.append(number)
-        return left
-
-    def _finish(self, number: int) -> bool:
-        """Translate a shard if its lease is free; whether it is finished now."""
-        lease = self._leases.take(self._run.key(f"{LEASES}/{number:05d}"))
+    def _finish(self, kind: str, number: int, finished: Finished, make: Make) -> bool:
+        """Make one thing if its lease is free; whether it is finished now."""
+        lease = self._leases.take(self._run.key(f"{LEASES}/{kind}/{number:05d}"))
         if lease is None:
             return False
         with lease.kept(self._leases.every):
-            if is_finished(self._run, number):
-                self._bar.advance(self._shards.rows(number))
+            if number in finished():
+                self._pass_by(kind, number)
                 return True
-            return self._translate(number, lease)
-
-    def _translate(self, number: int, lease: Lease) -> bool:
-        try:
-            shard = self._translator.translate(number, self._shards.read(number), self._bar, lease.check)
-            lease.check()
-        except LeaseLostError:
-            log.warning("another worker has taken over", extra={"shard": number})
-            return False
-        mark_finished(self._run, number, shard)
+            try:
+                make(number, lease.check)
+            except LeaseLostError:
+                log.warning("another worker has taken over", extra={"kind": kind, "number": number})
+                return False
         return True
+
+    def _pass_by(self, kind: str, number: int) -> None:
+        if kind == "shards":
+            self._bar.advance(self._shards.rows(number))

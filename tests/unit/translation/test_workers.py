@@ -129,7 +129,7 @@ def test_a_worker_that_dies_loses_one_batch_at_most(run, engines):
     translate(config(), run)
     alone, expected = contents(run), sorted(batches(engines))
     assert len(expected) > 6
-    for done in range(len(expected)):
+    for done in (0, 1, len(expected) // 2, len(expected) - 1):
         clear(run)
         engines.clear()
         die_after(engines, done, run)
@@ -165,7 +165,7 @@ def die_after(engines, count, run):
 
 def test_the_shards_of_a_silent_worker_are_taken_over_and_it_is_fenced_off(run, engines, monkeypatch):
     monkeypatch.setenv("GMLM_LEASE_SECONDS", "0.2")
-    silent = Leases(run.store, 0.2).take(run.key(f"{LEASES}/00000"))
+    silent = Leases(run.store, 0.2).take(run.key(f"{LEASES}/shards/00000"))
     work_on(config(), run)
     with pytest.raises(LeaseLostError):
         silent.check()
@@ -179,15 +179,19 @@ def test_a_worker_that_comes_back_publishes_nothing(run, engines):
 
     def overtaken(engine, batch):
         others = Leases(run.store, 0)
-        assert [others.take(run.key(f"{LEASES}/00000")) is None for _ in range(2)] == [True, False]
+        assert [others.take(run.key(f"{LEASES}/shards/00000")) is None for _ in range(2)] == [True, False]
         return original(engine, batch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Slow, "translate", overtaken)
         patch.setattr(Slow, "lengths", lambda engine, texts: [1] * len(texts))  # one batch, in which it happens
-        assert not worker._finish(0)
-    assert not [key for key in run.store.list(run.prefix) if "/documents/" in key or "/shards/" in key]
-    assert worker._finish(1)
+        assert not finish(worker, 0)
+    assert not [key for key in run.store.list(run.prefix) if "/documents/" in key or "unfinished/shards/" in key]
+    assert finish(worker, 1)
+
+
+def finish(worker, number):
+    return worker._finish("shards", number, worker._finished_shards, worker._translate_shard)
 
 
 def test_a_saved_batch_that_is_damaged_is_translated_again(run, engines):

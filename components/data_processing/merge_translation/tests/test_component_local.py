@@ -19,5 +19,5 @@ def test_a_study_without_translations_leaves_the_stage_out(planned: Any) -> None
 
 
 def test_a_node_that_the_study_lacks_fails_the_task(planned: Any) -> None:
-    with pytest.raises(RuntimeError, match="translate"):
+    with pytest.raises(RuntimeError, match="translat"):
         merge_translation(store=planned.store, plan=planned.plan, node="translate/unknown")
