@@ -1,5 +1,6 @@
 """Submits pipelines to a Kubeflow Pipelines service and asks how they are."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -212,6 +213,8 @@ def _translated(error: Any, where: str) -> Exception:
         return AccessDeniedError(f"access denied ({error.status})", where=where, fix="check token and service account")
     if error.status == 404:
         return InputNotFoundError("no such run or service", where=where, fix="check the run's id and --host")
+    if error.status == 400:
+        return ConfigError(f"not accepted: {_words(error.body)}", where=where, fix="correct what it names")
     return ClusterError(f"refused ({error.status} {error.reason})", where=where, fix="read the log of the API server")
 
 
@@ -223,6 +226,16 @@ def _unfinished(run: Any) -> UnfinishedRun:
 def _schedule(item: Any) -> Schedule:
     cron = item.trigger.cron_schedule.cron if item.trigger and item.trigger.cron_schedule else ""
     return Schedule(str(item.recurring_run_id), item.display_name or "", cron, str(item.status) == "ENABLED")
+
+
+def _words(body: Any) -> str:
+    """The service's own explanation, in short."""
+    try:
+        found = json.loads(body or "")
+    except (TypeError, ValueError):
+        return "no reason given"
+    words = found.get("error_message") or found.get("message") or found.get("error") if isinstance(found, dict) else ""
+    return str(words or "no reason given").partition("\n")[0][:300]
 
 
 def _time(value: Any) -> str:

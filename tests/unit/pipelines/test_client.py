@@ -105,6 +105,25 @@ def test_each_failure_of_the_service_is_explained(
         client().status("r1")
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"error": "bad cron"}', "not accepted: bad cron"),
+        ('{"message": "bad\\nlong story"}', "not accepted: bad\n"),
+        ("<html>", "not accepted: no reason given"),
+        ("[]", "not accepted: no reason given"),
+        (None, "not accepted: no reason given"),
+    ],
+)
+def test_what_the_service_does_not_accept_is_said_in_its_words(service: Service, body: str | None, words: str) -> None:
+    refused = ApiException(status=400, reason="Bad Request")
+    refused.body = body
+    service.errors = [refused]
+    with pytest.raises(ConfigError) as caught:
+        client().status("r1")
+    assert words in str(caught.value)
+
+
 def test_waiting_ends_with_the_run_and_outlasts_a_service_that_is_away(service: Service) -> None:
     service.answers = [state("PENDING"), state("RUNNING"), state("FAILED")]
     service.errors = [ConnectionRefusedError(), ApiException(status=503, reason="Unavailable")]
