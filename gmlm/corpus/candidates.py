@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from gmlm.errors import StorageError
 from gmlm.shards import DOCUMENT_SCHEMA
 from gmlm.storage.files import sha256_of
 
-CHARACTERS_AT_ONCE = 1 << 19
-"""Characters whose words are hashed at once; a longer document stands alone."""
+DOCUMENTS_AT_ONCE, CHARACTERS_HELD = 1 << 13, 1 << 23
+"""Documents whose words are hashed together, and their characters: the more, the better lengths match in a block."""
 SAMPLES = "samples.jsonl"
 """File of a part: documents that were dropped, for a person to look at."""
 
@@ -88,11 +88,13 @@ class _Filtering:
             fix = "restore it or run the stage again"
             raise StorageError("its sha256 is not the one recorded", where=str(self._shard.path), fix=fix)
         with self._writer.path(SAMPLES).open("wb") as samples, pq.ParquetFile(self._shard.path) as file:
-            self._samples = samples
+            self._samples, held = samples, list[str]()
             for batch in file.iter_batches(BATCH, use_threads=False):
-                passed = [candidate for row in batch.to_pylist() if (candidate := self._passed(row))]
-                for group in _groups(passed):
-                    self._compare([candidate.text for candidate in group])
+                held += [candidate.text for row in batch.to_pylist() if (candidate := self._passed(row))]
+                if len(held) >= DOCUMENTS_AT_ONCE or sum(map(len, held)) >= CHARACTERS_HELD:
+                    self._compare(held)
+                    held.clear()
+            self._compare(held)
         self._finish()
 
     def _passed(self, row: dict[str, str]) -> Candidate | None:
@@ -142,16 +144,3 @@ def dropped_line(source: str, identity: str, reason: str, text: str) -> bytes:
     """A dropped document as one line of the corpus's `quarantine.jsonl`."""
     line = {"file": source, "position": identity, "reason": reason, "record": text}
     return json.dumps(line, ensure_ascii=False, sort_keys=True).encode() + b"\n"
-
-
-def _groups(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
-    """The candidates in groups of a bounded number of characters."""
-    group, size = list[Candidate](), 0
-    for candidate in candidates:
-        if group and size + len(candidate.text) > CHARACTERS_AT_ONCE:
-            yield group
-            group, size = [], 0
-        group.append(candidate)
-        size += len(candidate.text)
-    if group:
-        yield group

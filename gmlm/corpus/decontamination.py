@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gmlm.corpus.deduplication.word_hashes import Hashes, ngram_hashes, word_hashes
+from gmlm.corpus.deduplication.word_hashes import Hashes, groups_of, ngram_hashes, word_hashes
 from gmlm.manifest import Manifest
 from gmlm.storage import Store
 
@@ -45,8 +45,10 @@ class TaskNgrams:
 
     def _ngrams(self, texts: Sequence[str]) -> tuple[Hashes, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         """The n-grams of all texts, and the number of the text that each comes from."""
-        hashed = ngram_hashes(word_hashes(texts), self._n)
-        return hashed.values, np.repeat(np.arange(len(texts)), np.diff(hashed.offsets))
+        hashed = [ngram_hashes(word_hashes(group), self._n) for group in groups_of(texts)]
+        counts = np.concatenate([np.empty(0, np.int64), *(np.diff(each.offsets) for each in hashed)])
+        values = np.concatenate([np.empty(0, np.uint64), *(each.values for each in hashed)])
+        return values, np.repeat(np.arange(len(texts)), counts)
 
 
 def _is_in(values: Hashes, ordered: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

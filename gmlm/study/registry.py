@@ -25,7 +25,7 @@ class StageEntry:
 
 
 STAGES: dict[str, StageEntry] = {
-    "ingest": StageEntry("gmlm.corpus.ingest:ingest", "ingest"),
+    "ingest": StageEntry("gmlm.corpus.ingest:ingest", "ingest", revision=2),
     "task": StageEntry("gmlm.finetuning.prepare:prepare_task", "ingest"),
     "translator": StageEntry("gmlm.translation.translator:build_translator", "translate"),
     "translator-score": StageEntry("gmlm.translation.score:score_translator", "translate"),

@@ -12,13 +12,13 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from gmlm.corpus.deduplication.word_hashes import Hashed, Hashes, mixed, ngram_hashes, word_hashes
+from gmlm.corpus.deduplication.word_hashes import Hashes, groups_of, mixed, ngram_hashes, word_hashes
 
 BANDS, ROWS = 16, 8
 PERMUTATIONS = BANDS * ROWS
 SHINGLE = 5
 """Words of one shingle."""
-BLOCK_VALUES = 1 << 14
+BLOCK_VALUES = 1 << 15
 """Shingles whose permuted values are held at once: small enough for a processor's second cache."""
 SEED = 0x6D6C6D
 
@@ -27,8 +27,10 @@ Signatures = npt.NDArray[np.uint32]
 
 def signatures(texts: Sequence[str]) -> Signatures:
     """The MinHash signature of each text: shape (texts, 128); the largest value throughout for one without a word."""
-    shingles = ngram_hashes(word_hashes(texts), SHINGLE)
-    return _signatures(Hashed(shingles.values, shingles.offsets))
+    hashed = [ngram_hashes(word_hashes(group), SHINGLE) for group in groups_of(texts)]
+    counts = np.concatenate([np.empty(0, np.int64), *(np.diff(each.offsets) for each in hashed)])
+    values = [(each.values >> np.uint64(32)).astype(np.uint32) for each in hashed]
+    return _signatures(np.concatenate([np.empty(0, np.uint32), *values]), counts)
 
 
 def band_hashes(found: Signatures) -> Hashes:
@@ -40,39 +42,36 @@ def band_hashes(found: Signatures) -> Hashes:
     return np.ascontiguousarray(total.T)
 
 
-def _signatures(shingles: Hashed) -> Signatures:
-    """Documents of similar length are laid side by side, so that each minimum is taken over whole rows at once."""
-    values = (shingles.values >> np.uint64(32)).astype(np.uint32)
-    counts = np.diff(shingles.offsets)
+def _signatures(values: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -> Signatures:
+    """Signatures of documents that have so many of the shingles each.
+
+    Documents of similar length are laid side by side, so that each minimum is taken over whole rows at once.
+    """
+    starts = np.cumsum(counts) - counts
     found = np.full((PERMUTATIONS, len(counts)), np.uint32(0xFFFFFFFF))
     order = np.argsort(counts, kind="stable")
     order = order[np.searchsorted(counts[order], 1) :]
     while order.size:
-        # The longest come last; a block is as wide as its longest document allows.
+        # The longest come last; a block is as wide as its longest allows, and shorter ones repeat their last value.
         longest = int(counts[order[-1]])
-        block, order = _split(order, max(1, BLOCK_VALUES // longest))
+        width = max(1, BLOCK_VALUES // longest)
+        order, block = order[:-width], order[-width:]
         steps = np.minimum(np.arange(longest)[:, None], counts[block] - 1)
-        found[:, block] = _minima(values[shingles.offsets[block] + steps])
+        found[:, block] = _minima(values.take(starts[block] + steps))
     return np.ascontiguousarray(found.T)
 
 
-def _split(order: npt.NDArray[np.int64], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    return order[-size:], order[:-size]
-
-
 def _minima(block: npt.NDArray[np.uint32]) -> Signatures:
-    """Minimum down each column under every permutation x -> (x xor b) * a modulo 2^32, a odd: shape (128, columns)."""
+    """Minimum down each column under every permutation x -> a * x modulo 2^32 with odd a: shape (128, columns)."""
     found = np.empty((PERMUTATIONS, block.shape[1]), np.uint32)
     room = np.empty_like(block)
-    for number, (factor, offset) in enumerate(zip(*_permutations(), strict=True)):
-        np.bitwise_xor(block, offset, out=room)
-        np.multiply(room, factor, out=room)
+    for number, factor in enumerate(_factors()):
+        np.multiply(block, factor, out=room)
         np.minimum.reduce(room, axis=0, out=found[number])
     return found
 
 
 @cache
-def _permutations() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    drawn = mixed(np.arange(1, 2 * PERMUTATIONS + 1, dtype=np.uint64) * np.uint64(SEED * 2 + 1))
-    values = (drawn >> np.uint64(32)).astype(np.uint32)
-    return values[:PERMUTATIONS] | np.uint32(1), values[PERMUTATIONS:]
+def _factors() -> npt.NDArray[np.uint32]:
+    drawn = mixed(np.arange(1, PERMUTATIONS + 1, dtype=np.uint64) * np.uint64(2 * SEED + 1))
+    return (drawn >> np.uint64(32)).astype(np.uint32) | np.uint32(1)

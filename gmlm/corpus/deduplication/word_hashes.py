@@ -7,20 +7,22 @@ the same in every process and on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
-Offsets = npt.NDArray[np.int64]
+from gmlm.corpus.deduplication.characters import Offsets, character_values
 
+Hashes = npt.NDArray[np.uint64]
+
+CHARACTERS_AT_ONCE = 1 << 19
+"""Characters whose words are hashed at once."""
 _BASE = 0x9E3779B97F4A7C15 | 1
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _MASK = (1 << 64) - 1
-_BMP = 0x10000
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,29 @@ class Hashed:
     offsets: Offsets
 
 
+def groups_of(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in groups of a bounded number of characters, so that memory is, too; a longer text stands alone."""
+    start = size = 0
+    for end, text in enumerate(texts):
+        if end > start and size + len(text) > CHARACTERS_AT_ONCE:
+            yield texts[start:end]
+            start, size = end, 0
+        size += len(text)
+    if start < len(texts):
+        yield texts[start:]
+
+
 def word_hashes(texts: Sequence[str]) -> Hashed:
     """One hash for each word of each text, in order."""
-    folded = [text.casefold() for text in texts]
-    ends = np.cumsum([len(text) + 1 for text in folded], dtype=np.int64)
-    codes = np.frombuffer(" ".join([*folded, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
-    if not codes.size:
+    values, ends = character_values(texts)
+    if not values.size:
         return Hashed(np.empty(0, np.uint64), np.zeros(len(texts) + 1, np.int64))
-    first, last = _runs(_is_word(codes))
-    powers, inverses = _powers(_room(codes.size))
-    sums = np.cumsum(_mixed_codes(codes) * powers[: codes.size], dtype=np.uint64)
+    first, last = _runs(values != 0)
+    powers, inverses = _powers(_room(values.size))
+    sums = np.cumsum(values * powers[: values.size], dtype=np.uint64)
     before = np.where(first > 0, sums[first - 1], np.uint64(0))
-    values = mixed((sums[last] - before) * inverses[first])
-    return Hashed(values, np.concatenate([[0], np.searchsorted(first, ends)]).astype(np.int64))
+    hashes = mixed((sums[last] - before) * inverses[first])
+    return Hashed(hashes, np.concatenate([[0], np.searchsorted(first, ends)]).astype(np.int64))
 
 
 def ngram_hashes(words: Hashed, n: int) -> Hashed:
@@ -73,29 +85,10 @@ def _coefficient(position: int) -> np.uint64:
     return np.uint64(pow(_BASE_INVERSE, 2 * position + 3, 1 << 64) | 1)
 
 
-def _mixed_codes(codes: npt.NDArray[np.uint32]) -> Hashes:
-    return (codes.astype(np.uint64) + np.uint64(1)) * np.uint64(0xD6E8FEB86659FD93)
-
-
 def _runs(inside: npt.NDArray[np.bool_]) -> tuple[Offsets, Offsets]:
     """First and last position of each run of true values."""
     change = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
     return change[::2], change[1::2] - 1
-
-
-def _is_word(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    r"""Where a code point is matched by the regular expression `\w`."""
-    if codes.max() < _BMP:
-        return _word_table()[codes]
-    found = _word_table()[np.minimum(codes, _BMP - 1)]
-    beyond = np.flatnonzero(codes >= _BMP)
-    found[beyond] = [chr(code).isalnum() for code in codes[beyond]]
-    return found
-
-
-@cache
-def _word_table() -> npt.NDArray[np.bool_]:
-    return np.array([chr(code).isalnum() or chr(code) == "_" for code in range(_BMP)])
 
 
 def _room(size: int) -> int:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from gmlm.config import RecipeConfig
 from gmlm.corpus.build import build_corpus
+from gmlm.corpus.candidates import select_candidates
 from gmlm.corpus.filters import Candidate, copies, is_held_out
-from gmlm.errors import EmptyCorpusError
+from gmlm.errors import EmptyCorpusError, StorageError
 
 GERMAN = "Die Patientin klagt seit drei Tagen über Husten, Auswurf und Fieber bis 39 Grad; die Lunge ist frei. " * 3
 ENGLISH = "The patient has had a cough, sputum and fever of 39 degrees for three days; the lungs are clear. " * 3
@@ -160,3 +161,92 @@ def test_copies_lie_around_the_weight(weight, expected):
 
 def test_a_holdout_ratio_of_zero_holds_nothing_out():
     assert not any(is_held_out(Candidate("a", text), 0) for text in numbered(100))
+
+
+def near_copy(text: str, number: int) -> str:
+    words = text.split()
+    return " ".join([*words[:-1], f"neu{number}"])
+
+
+def long_texts(count: int) -> list[str]:
+    return [" ".join(f"wort{number * 1000 + place}" for place in range(60)) for number in range(count)]
+
+
+def test_near_duplicates_are_dropped_across_sources_and_shards_and_the_first_is_kept(make_run, make_documents):
+    texts = long_texts(12)
+    inputs = {
+        "a": make_documents("a", texts),
+        "b": make_documents("b", [near_copy(text, number) for number, text in enumerate(texts)] + [texts[0], "x " * 9]),
+    }
+    options = {"identify_language": False, "min_characters": 0, "holdout_ratio": 0}
+    made, parts, drops = build(make_run, inputs, deduplicate="near", **options)
+    assert made.counters["dropped: near duplicate"] == 12
+    assert made.counters["dropped: duplicate"] == 1
+    assert [row["text"] for row in parts["documents"]] == [*texts, "x x x x x x x x x"]
+    assert drops["filters"] == ["too short", "not sampled", "duplicate", "near duplicate", "contaminated"]
+    exact, _, _ = build(make_run, inputs, deduplicate="exact", fingerprint="e" * 64, **options)
+    assert exact.counters["out"] == 25
+
+
+@pytest.mark.parametrize("deduplicate", ["exact", "near"])
+def test_parallel_processes_change_no_byte(make_run, make_documents, make_task, monkeypatch, deduplicate):
+    inputs = {
+        "a": make_documents("a", [*numbered(30), *long_texts(4), ENGLISH]),
+        "b": make_documents("b", [*numbered(40), *(near_copy(text, 1) for text in long_texts(4))]),
+        "task:qa": make_task("qa", dev=[{"text": " ".join(long_texts(1)[0].split()[5:25])}]),
+    }
+    recipe = {"sources": {"a": {"weight": 2.5}, "b": {"weight": 0.7}}, "deduplicate": deduplicate, "keep_dropped": 2}
+    recipe["identify_language"] = False
+    alone, _, _ = build(make_run, inputs, documents_per_shard=7, fingerprint="a" * 64, **recipe)
+    monkeypatch.setenv("GMLM_WORKERS", "2")
+    together, _, _ = build(make_run, inputs, documents_per_shard=7, fingerprint="b" * 64, **recipe)
+    assert (alone.files, alone.counters) == (together.files, together.counters)
+    assert alone.counters["dropped: contaminated"] > 0
+
+
+def test_samples_of_what_was_dropped_are_kept_by_source_and_filter(make_run, make_documents):
+    inputs = {
+        "a": make_documents("a", ["kurz", "kürzer", "k", ENGLISH, *numbered(2), *numbered(2)]),
+        "b": make_documents("b", [*numbered(2), "kurz"]),
+    }
+    run = make_run("corpus", "de", inputs=inputs)
+    build_corpus(RecipeConfig(sources={"a": {}, "b": {}}, keep_dropped=2, holdout_ratio=0), run)
+    lines = [json.loads(line) for line in run.store.read(run.key("quarantine.jsonl")).splitlines()]
+    assert Counter((line["file"], line["reason"]) for line in lines) == {
+        ("a", "too short"): 2,
+        ("a", "other language"): 1,
+        ("a", "duplicate"): 2,
+        ("b", "duplicate"): 2,
+        ("b", "too short"): 1,
+    }
+    assert [line["record"] for line in lines if line["reason"] == "too short"] == ["kurz", "kürzer", "kurz"]
+    assert {line["position"] for line in lines if line["file"] == "b"} == {"d0", "d1", "d2"}
+
+
+def test_an_interrupted_build_goes_on_behind_the_last_finished_shard(make_run, make_documents, monkeypatch):
+    inputs = {name: make_documents(name, numbered(9, name)) for name in ("a", "b")}
+    filtered = []
+
+    def select(shard, selection):
+        filtered.append(shard.source)
+        if filtered == ["a", "b"]:
+            raise KeyboardInterrupt
+        return select_candidates(shard, selection)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gmlm.corpus.build.select_candidates", select)
+        with pytest.raises(KeyboardInterrupt):
+            build(make_run, inputs)
+    normalised = []
+    monkeypatch.setattr("gmlm.corpus.candidates.normalise", lambda text: normalised.append(text) or text)
+    made, parts, _ = build(make_run, inputs, holdout_ratio=0)
+    assert normalised == numbered(9, "b")
+    assert made.counters["out"] == 18 == len(parts["documents"])
+
+
+def test_a_damaged_input_shard_is_named(make_run, make_documents):
+    made = make_documents("a", numbered(3))
+    run = make_run("corpus", "de", inputs={"a": made})
+    run.store.local_path(made.key(made.files[0].path)).write_bytes(b"PAR1")
+    with pytest.raises(StorageError, match=r"documents/00000\.parquet: its sha256 is not the one recorded"):
+        build_corpus(RecipeConfig(sources={"a": {}}), run)
