@@ -12,10 +12,10 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e dashboards lint format bench-% lock image docker sbom clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster dashboards lint format bench-% lock image docker sbom clean
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/.ready ## Make the virtual environment from uv.lock; installs uv beside it if it is missing
 
@@ -53,6 +53,9 @@ e2e: setup ## Run a study in real pods: KUBECONFIG, KF_PIPELINES_ENDPOINT and GM
 dashboards: setup ## Write dashboards and rules for Grafana and the Prometheus Operator
 	@$(RUN)/python -m gmlm.monitoring.generate k8s/components/monitoring
 	@$(RUN)/python -m gmlm.telemetry.reference > docs/reference/metrics.md
+
+e2e-cluster: setup ## Load the library into a cluster without a registry: E2E_BASE, E2E_LOAD; see docs/developers
+	@scripts/e2e-cluster
 
 lint: setup ## Style, types and formatting
 	@$(RUN)/ruff check .
