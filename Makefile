@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster dashboards lint format bench-% lock image docker sbom clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +86,15 @@ sbom: ## Write the image's Python packages and their hashes as CycloneDX into di
 
 lock: ## Resolve the dependencies again
 	@scripts/uv lock
+
+manifests: setup ## Render every overlay and GitOps folder, and check them by schema and by kube-score
+	@$(RUN)/python scripts/check_manifests.py
+
+kind-up: ## Make a kind cluster with a registry, Kubeflow Pipelines and the platform (docs/tutorials/kind.md)
+	@scripts/kind-up
+
+kind-down: ## Remove the kind cluster and its registry
+	@scripts/kind-down
 
 clean: ## Remove what can be made again
 	@rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache runs
