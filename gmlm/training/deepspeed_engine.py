@@ -6,6 +6,7 @@ import copy
 import logging
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -32,7 +33,16 @@ from gmlm.training.optimiser import adamw
 
 TAG = "deepspeed"
 """Folder of DeepSpeed's files within a checkpoint."""
-SAFE_GLOBALS = [ZeroStageEnum, fragment_address, LossScaler]
+
+
+def _zero_stage(kind: type, name: str) -> ZeroStageEnum:
+    """What `getattr` may look up: Python 3.11.0 to 3.11.3 pickles the member of an enumeration by it."""
+    if kind is not ZeroStageEnum:
+        raise UnpicklingError("a checkpoint of DeepSpeed looks up no other attribute")
+    return ZeroStageEnum[name]
+
+
+SAFE_GLOBALS = [ZeroStageEnum, fragment_address, LossScaler, (_zero_stage, "builtins.getattr")]
 """The classes, beside tensors, that DeepSpeed's checkpoints hold."""
 
 
