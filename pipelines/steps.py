@@ -16,11 +16,13 @@ from components.data_processing.plan_shards.component import plan_shards
 from components.data_processing.translate.component import translate
 from components.data_processing.translate_shard.component import translate_shard
 from components.decorator import Component, pipeline
+from components.evaluation.audit.component import audit
 from components.evaluation.evaluate.component import evaluate
 from components.evaluation.report.component import report
 from components.ops.select_nodes.component import select_nodes
 from components.training.finetune_cell.component import finetune_cell
 from components.training.pretrain.component import pretrain
+from components.training.pretrain_trainjob.component import pretrain_trainjob
 from pipelines.settings import configure
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ TRANSLATION = Phase(
         Step("shards", translate_shard, "translate", ("translate",), by_shard=True),
         Step("translations", merge_translation, "build_corpus", ("translate",)),
         Step("corpora", build_corpus, "build_corpus", ("corpus",)),
+        Step("treatments", build_corpus, "build_corpus", ("treatment",)),
     ),
 )
 """From raw input to corpora."""
@@ -67,8 +70,15 @@ PRETRAINING = Phase(
     ),
 )
 """From corpora to encoders; once for every generation of models that start from models."""
-GRID = Phase("grid", (Step("cells", finetune_cell, "finetune_cell", ("finetune",)),))
-"""The grid of model, task and seed."""
+GRID = Phase(
+    "grid",
+    (
+        Step("cells", finetune_cell, "finetune_cell", ("finetune",)),
+        Step("floors", evaluate, "evaluate", ("floor", "import")),
+        Step("audits", audit, "evaluate", ("audit",)),
+    ),
+)
+"""The grid of model, task and seed, what stands beside it in the table, and what the models remember."""
 COMPARISON: "tuple[tuple[Component, TaskName], ...]" = ((evaluate, "evaluate"), (report, "report"))
 """What follows the grid; a study has one node of each, named by its stage."""
 
@@ -124,11 +134,19 @@ def _select(step: Step, profile: "Profile", store: Any, plan: Any, *, after: Any
 
 def _loop(step: Step, profile: "Profile") -> Any:
     """A loop as a pipeline of its own: in backends before 2.2 no task can follow a loop."""
+    component, name, settings = _chosen(step, profile)
 
     @pipeline(name=step.name)
     def loop(nodes: list[str], store: str, plan: str, study_folder: str = "") -> None:
         with dsl.ParallelFor(nodes, parallelism=profile.parallelism) as node:
             inputs = {} if step.by_shard else {"study_folder": study_folder}  # shards lie in the store
-            configure(step.component(store=store, plan=plan, node=node, **inputs), profile, step.task)
+            configure(component(store=store, plan=plan, node=node, **inputs, **settings), profile, name)
 
     return loop
+
+
+def _chosen(step: Step, profile: "Profile") -> "tuple[Component, TaskName, dict[str, str]]":
+    """Pre-training in one pod, or the launch of a group of pods: chosen by the profile, when a pipeline is compiled."""
+    if step.task == "pretrain" and profile.multi_node is not None:
+        return pretrain_trainjob, "pretrain_trainjob", {"profile": profile.model_dump_json(exclude_unset=True)}
+    return step.component, step.task, {}

@@ -247,7 +247,9 @@ def running(groups: Groups, name: str, rank: int) -> str | None:
     return next((pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running"), None)
 
 
-CHECKPOINTS = "import glob; print(*(p.split('/')[-2][5:] for p in glob.glob('/scratch/{}/phase-0/step-*/state.json')))"
+CHECKPOINTS = (
+    "import glob; print(*(p.split('/')[-2][5:] for p in glob.glob('/scratch/*/{}/phase-0/step-*/state.json')))"
+)
 KILL = """
 import os, signal
 for pid in filter(str.isdigit, os.listdir('/proc')):

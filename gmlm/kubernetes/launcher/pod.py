@@ -86,7 +86,7 @@ def environment(group: PodGroup) -> list[Manifest]:
     multi_node, profile = group.multi_node, group.profile
     plain = {
         "GMLM_METRICS_PORT": str(multi_node.metrics_port),
-        "GMLM_SCRATCH": SCRATCH,
+        "GMLM_SCRATCH": f"{SCRATCH}/{group.name}",  # one claim may serve equal work for several stores
         "HOME": "/tmp",
         "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(multi_node.grace_seconds - 15),
         "USER": "gmlm",  # libraries ask for the name of a user that an arbitrary id does not have

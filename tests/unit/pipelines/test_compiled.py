@@ -143,3 +143,26 @@ def test_an_image_that_runs_as_root_can_be_allowed_to(tmp_path: Path) -> None:
     contexts = [platform["securityContext"] for platform in executors.values()]
     assert {"runAsNonRoot" in context for context in contexts} == {False}
     assert {int(context["runAsGroup"]) for context in contexts} == {1000}
+
+
+def test_a_profile_with_groups_launches_them_and_tells_them_its_settings(tmp_path: Path) -> None:
+    profile = load_profile("multi-node", image=IMAGE)
+    spec, executors = compiled("continue_pretraining", profile, tmp_path)
+    names = {task["componentRef"]["name"] for task in tasks(spec)}
+    assert "comp-pretrain-trainjob" in names
+    assert "comp-pretrain" not in names
+    launch = next(task for task in tasks(spec) if task["componentRef"]["name"] == "comp-pretrain-trainjob")
+    given = Profile.model_validate_json(launch["inputs"]["parameters"]["profile"]["runtimeValue"]["constant"])
+    assert given == profile
+    assert given.settings("pretrain") == profile.settings("pretrain")
+    for platform in _of(executors, "pretrain-trainjob"):
+        assert "kueue.x-k8s.io/queue-name" not in platform["podMetadata"]["labels"], "the queue is the group's"
+    for executor in _of(spec["deploymentSpec"]["executors"], "pretrain-trainjob"):
+        assert "accelerator" not in executor["container"]["resources"]
+
+
+def test_without_groups_one_pod_trains(tmp_path: Path) -> None:
+    spec, _ = compiled("continue_pretraining", load_profile("single-gpu", image=IMAGE), tmp_path)
+    names = {task["componentRef"]["name"] for task in tasks(spec)}
+    assert "comp-pretrain" in names
+    assert "comp-pretrain-trainjob" not in names
