@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from kfp import local
 
+from gmlm.kubernetes import node as node_module
+from gmlm.kubernetes.node import NodeResult
+from gmlm.manifest import Manifest
 from gmlm.storage.local import LocalStore
 from gmlm.study.plan_file import read_plan
 
@@ -99,3 +102,39 @@ def setup_and_teardown_subprocess_runner(tmp_path: Path, stub_stages: Path) -> I
     )
     yield
     local.config.LocalExecutionConfig.instance = None
+
+
+MANIFEST = Manifest(
+    kind="documents",
+    stage="ingest",
+    name="x",
+    fingerprint="f" * 64,
+    code_version="1",
+    config={},
+    counters={"in": 3, "out": 2, "rejected": 1},
+    metrics={"score": 0.5},
+)
+
+
+@pytest.fixture(params=["done", "failed"])
+def check_node_component(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, output: Callable[[str], Output]
+) -> Callable[[Any, str], None]:
+    """Check that a component runs its node and shows what became of it; give it component and node."""
+
+    def check(component: Any, node: str) -> None:
+        done = NodeResult(node, "done", manifest=MANIFEST)
+        result = done if request.param == "done" else NodeResult(node, "failed", "what to do")
+        asked: list[Any] = []
+        monkeypatch.setattr(node_module, "run_planned_node", lambda *arguments: asked.append(arguments) or result)
+        manifest, metrics = output("manifest"), output("metrics")
+        component.python_func("store", "plans/x/1.json", node, manifest, metrics, "folder")
+        assert asked == [("store", "plans/x/1.json", node, "folder")]
+        if result.manifest is None:
+            assert manifest.json() == {"node": node, "status": "failed", "message": "what to do"}
+            assert metrics.json() == {}
+        else:
+            assert manifest.json()["fingerprint"] == "f" * 64
+            assert metrics.metadata == metrics.json() == {"in": 3, "out": 2, "rejected": 1, "score": 0.5}
+
+    return check

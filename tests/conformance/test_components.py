@@ -49,7 +49,16 @@ def test_its_readme_is_up_to_date(folder: Path) -> None:
     assert (folder / "README.md").read_text() == render(folder), "run: python -m components.readme"
 
 
-NO_DEFINITIONS = ("conftest.py", "readme.py", "client.py", "connection.py", "submission.py")
+NO_DEFINITIONS = (
+    "conftest.py",
+    "readme.py",
+    "canonical.py",
+    "client.py",
+    "connection.py",
+    "local.py",
+    "manifests.py",
+    "submission.py",
+)
 """Files that describe no component and no pipeline."""
 
 
