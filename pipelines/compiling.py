@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from kfp.compiler import Compiler
 
+from pipelines.canonical import rewrite
+
 if TYPE_CHECKING:
     from gmlm.kubernetes.profile import Profile
 
@@ -20,11 +22,12 @@ def build_pipeline(name: str, profile: "Profile") -> Any:
 
 
 def compile_pipelines(names: Iterable[str], profiles: Iterable["Profile"], folder: Path) -> Iterator[Path]:
-    """Compile each pipeline for each profile into `FOLDER/PIPELINE--PROFILE.yaml`."""
+    """Compile each pipeline for each profile into `FOLDER/PIPELINE--PROFILE.yaml`; equal ones are equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = list(profiles)
     for name in names:
         for profile in chosen:
             target = folder / f"{name}--{profile.name}.yaml"
             Compiler().compile(build_pipeline(name, profile), str(target))
+            rewrite(target)
             yield target

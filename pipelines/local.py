@@ -36,7 +36,7 @@ def run_local(name: str, profile: "Profile", *, study: str, store: str, study_fo
         )
         try:
             build_pipeline(name, profile)(study=study, store=store, study_folder=study_folder)
-        except RuntimeError:
+        except (RuntimeError, ValueError):  # ValueError: a task wants the output of one that failed
             return False
         # kfp takes a container that is gone before it was asked for its exit code for a success; this file is written
         # by a task that returned.
@@ -63,6 +63,7 @@ def docker_runner(study_folder: str, store: str, *, network: str | None = None) 
         mounts=mounts,
         user=f"{os.getuid()}:{os.getgid()}",
         read_only=True,
+        entrypoint=["tini", "--"],  # kfp gives what it calls a command as arguments of the image's own
         tmpfs={"/tmp": "exec"},
         shm_size=SHARED_MEMORY,
         **options,

@@ -44,13 +44,19 @@ def compile_(
     pipeline: Annotated[list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")] = None,
     profile: Annotated[list[str] | None, typer.Option(help="Only this profile; may be repeated.")] = None,
     image: Image = None,
+    manifests: Annotated[
+        bool, typer.Option("--kubernetes-manifest-format", help="Write Pipeline and PipelineVersion objects instead.")
+    ] = False,
+    namespace: Annotated[str | None, typer.Option(help="Namespace of these objects.")] = None,
 ) -> None:
     """Compile every pipeline for every profile into PIPELINE--PROFILE.yaml."""
     from gmlm.kubernetes.profile import load_profile, profile_names
     from pipelines.compiling import PIPELINES, compile_pipelines
+    from pipelines.manifests import compile_manifests
 
-    profiles = [load_profile(name, image=image) for name in profile or profile_names()]
-    for file in compile_pipelines(pipeline or PIPELINES, profiles, output):
+    profiles, names = [load_profile(name, image=image) for name in profile or profile_names()], pipeline or PIPELINES
+    compiled = compile_pipelines(names, profiles, output)
+    for file in compile_manifests(names, profiles, output, namespace) if manifests else compiled:
         typer.echo(file)
 
 
