@@ -20,6 +20,7 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from gmlm.pretraining.stream import Bucket, buckets_of, by_bucket
 from gmlm.training import Batch
+from gmlm.training.dropout import dropout as drop
 
 ATTENTION = "gmlm_documents"
 """Name of our attention among those of transformers."""
@@ -56,8 +57,15 @@ def packable(model: PreTrainedModel) -> bool:
 def padded(batch: Batch) -> tuple[Bucket, dict[str, torch.Tensor]]:
     """A stream as one batch of rows padded to the longest document, as any encoder takes it."""
     (bucket,) = buckets_of(batch["lengths"], min_fill=0)
-    mask = torch.ones_like(bucket.places) if bucket.real is None else bucket.real.long()
-    return bucket, {"input_ids": bucket.gather(batch["input_ids"]) * mask, "attention_mask": mask}
+    return bucket, {
+        "input_ids": bucket.gather(batch["input_ids"]),
+        "attention_mask": _seen(bucket, batch["input_ids"].device).long(),
+    }
+
+
+def _seen(bucket: Bucket, device: torch.device) -> torch.Tensor:
+    """True at the bucket's tokens, false at its padding (documents, width)."""
+    return torch.ones(bucket.shape, dtype=torch.bool, device=device) if bucket.real is None else bucket.real
 
 
 def position_offset(model: PreTrainedModel) -> int:
@@ -103,25 +111,37 @@ def _attention(
     """
 
     def attend(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
-        mask = _mask(bucket, sliding_window)
         q, k, v = (part.transpose(1, 2) for part in padded)
-        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scaling)
-        return found.transpose(1, 2)
+        scale = scaling or q.shape[-1] ** -0.5
+        return _attend(q, k, v, _mask(bucket, sliding_window, q.device), scale, dropout).transpose(1, 2)
 
     streams = (part[0].transpose(0, 1) for part in (query, key, value))
     return by_bucket(attend, buckets, *streams)[None], None
 
 
-def _mask(bucket: Bucket, sliding_window: int | None) -> torch.Tensor | None:
+def _attend(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None, scale: float, share: float
+) -> torch.Tensor:
+    """Scaled dot-product attention (documents, heads, width, head size) with dropout of a share of the weights."""
+    if share == 0 or q.device.type != "cpu":
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=share, scale=scale)
+    # With dropout PyTorch leaves its fused kernel on a CPU, and its plain one costs more than this.
+    scores = torch.matmul(q * scale, k.transpose(2, 3))
+    if mask is not None:
+        scores = scores + torch.zeros(mask.shape, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
+    return torch.matmul(drop(torch.softmax(scores, dim=-1), share), v)
+
+
+def _mask(bucket: Bucket, sliding_window: int | None, device: torch.device) -> torch.Tensor | None:
     """True where a token (documents, 1, queries, keys) may be seen; None where all may."""
-    width = bucket.places.shape[1]
+    width = bucket.shape[1]
     mask = None if bucket.real is None else bucket.real[:, None, None, :]
     if sliding_window is None or width <= sliding_window:
         return mask
-    column = torch.arange(width, device=bucket.places.device)
+    column = torch.arange(width, device=device)
     near = ((column[:, None] - column).abs() < sliding_window)[None, None]
     # Padding behind a short document sees itself, so that no row is all masked.
-    return near if mask is None else (near & mask) | torch.eye(width, dtype=torch.bool, device=near.device)
+    return near if mask is None else (near & mask) | torch.eye(width, dtype=torch.bool, device=device)
 
 
 AttentionInterface.register(ATTENTION, _attention)
@@ -135,8 +155,8 @@ def _deberta_v2(encoder: Any, inputs: dict[str, torch.Tensor], buckets: list[Buc
         attention = layer.attention.self
 
         def attend(bucket: Bucket, states: torch.Tensor, attention: Any = attention) -> torch.Tensor:
-            seen = torch.ones_like(bucket.places) if bucket.real is None else bucket.real
-            found: torch.Tensor = attention(states, seen[:, None, None, :], rel_embeddings=distances)[0]
+            seen = _seen(bucket, states.device)[:, None, None, :]
+            found: torch.Tensor = attention(states, seen, rel_embeddings=distances)[0]
             return found
 
         attended = layer.attention.output(by_bucket(attend, buckets, hidden), hidden)

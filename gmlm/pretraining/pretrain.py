@@ -20,6 +20,7 @@ from gmlm.pretraining.models import build_encoder, check_vocabulary, load_encode
 from gmlm.pretraining.phase import PhaseResult, run_phase
 from gmlm.stage import StageRun
 from gmlm.training.distributed import join_world
+from gmlm.training.dropout import quicken_dropout
 
 
 def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
@@ -66,6 +67,7 @@ def _starting_point(config: ModelConfig, run: StageRun) -> tuple[PreTrainedModel
         longest = max(phase.sequence_length for phase in config.phases)
         model = build_encoder(config.architecture, tokenizer, longest, run.seed)
     check_vocabulary(model, tokenizer, run.name)
+    quicken_dropout(model)
     return model, tokenizer
 
 

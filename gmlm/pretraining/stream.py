@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -23,47 +24,50 @@ class Bucket:
     Attributes:
         first: Place in the stream where the first of them begins.
         stop: Place behind the last of them.
-        places: Place in the stream of each token (documents, width); padding repeats the document's first place.
+        shape: Documents, and tokens of the longest.
         real: Which are no padding (documents, width); None where all are.
     """
 
     first: int
     stop: int
-    places: torch.Tensor
+    shape: tuple[int, int]
     real: torch.Tensor | None
 
     def gather(self, stream: torch.Tensor) -> torch.Tensor:
-        """The bucket's tokens of a stream (tokens, ...) as (documents, width, ...)."""
-        if self.real is None:
-            return stream[self.first : self.stop].view(*self.places.shape, *stream.shape[1:])
-        return stream[self.places]
+        """The bucket's tokens of a stream (tokens, ...) as (documents, width, ...), padded with zeros."""
+        part = stream[self.first : self.stop]
+        if self.real is not None:
+            rows = part.new_zeros(self.real.numel(), *part.shape[1:])
+            part = rows.index_copy(0, self._places, part)
+        return part.view(*self.shape, *stream.shape[1:])
 
     def flatten(self, padded: torch.Tensor) -> torch.Tensor:
         """Back from (documents, width, ...) to this part of the stream (tokens, ...)."""
-        return padded.flatten(0, 1) if self.real is None else padded[self.real]
+        rows = padded.flatten(0, 1)
+        return rows if self.real is None else rows.index_select(0, self._places)
+
+    @cached_property
+    def _places(self) -> torch.Tensor:
+        """Where the tokens of the stream lie in the flattened padded batch."""
+        assert self.real is not None
+        return self.real.flatten().nonzero()[:, 0]
 
 
 def buckets_of(lengths: torch.Tensor, min_fill: float = MIN_FILL) -> list[Bucket]:
     """The buckets of a stream whose documents have these lengths and lie longest first."""
     sizes = lengths.tolist()
-    device, begins = lengths.device, torch.cumsum(lengths, 0) - lengths
-    buckets, start, place = [], 0, 0
+    buckets: list[Bucket] = []
+    start = place = 0
     while start < len(sizes):
         stop = start + 1
         while stop < len(sizes) and sizes[stop] >= min_fill * sizes[start]:
             stop += 1
-        buckets.append(_bucket(begins[start:stop], lengths[start:stop], sizes[start:stop], place, device))
+        real = None
+        if sizes[stop - 1] < sizes[start]:
+            real = torch.arange(sizes[start], device=lengths.device) < lengths[start:stop, None]
+        buckets.append(Bucket(place, place + sum(sizes[start:stop]), (stop - start, sizes[start]), real))
         start, place = stop, buckets[-1].stop
     return buckets
-
-
-def _bucket(
-    begins: torch.Tensor, lengths: torch.Tensor, sizes: Sequence[int], first: int, device: torch.device
-) -> Bucket:
-    column = torch.arange(sizes[0], device=device)
-    real = column < lengths[:, None]
-    places = begins[:, None] + torch.where(real, column, 0)
-    return Bucket(first, first + sum(sizes), places, real if sizes[-1] < sizes[0] else None)
 
 
 def by_bucket(attend: Callable[..., torch.Tensor], buckets: Sequence[Bucket], *streams: torch.Tensor) -> torch.Tensor:

@@ -27,4 +27,5 @@ def adamw(model: nn.Module, optimisation: OptimisationConfig) -> torch.optim.Ada
         lr=optimisation.learning_rate,
         betas=optimisation.betas,
         eps=optimisation.epsilon,
+        fused=True,
     )

@@ -79,6 +79,17 @@ def test_documents_of_a_stream_equal_documents_alone(model_type: str) -> None:
         assert torch.allclose(found_gradients[name], gradient, atol=1e-5 * max(1.0, float(gradient.abs().max()))), name
 
 
+def test_dropout_of_attention_is_that_of_transformers_in_the_mean() -> None:
+    model, batch = tiny("bert", attention_probs_dropout_prob=0.2, hidden_dropout_prob=0.0).train(), stream()
+    model.base_model.encoder.layer = model.base_model.encoder.layer[:1]
+    with torch.no_grad():
+        ours = torch.stack([hidden_states(model, batch) for _ in range(600)])
+        theirs = torch.stack([alone(model, batch) for _ in range(600)])
+    error = (ours.var(0) / 600 + theirs.var(0) / 600).sqrt()
+    assert float(((ours.mean(0) - theirs.mean(0)).abs() / error.clamp_min(1e-6)).max()) < 6
+    assert float(ours.var(0).mean() / theirs.var(0).mean()) == pytest.approx(1, abs=0.1)
+
+
 @pytest.mark.parametrize("model_type", sorted(PACKABLE - {"deberta-v2"}))
 def test_position_ids_alone_do_not_isolate(model_type: str) -> None:
     model, batch = tiny(model_type, "sdpa"), stream()
