@@ -15,11 +15,14 @@ from gmlm.config.evaluation import FLOOR, EvaluationConfig, FloorConfig, ImportC
 from gmlm.config.load import load_study, parse_study
 from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.config.study import ReportConfig, StudyConfig
+from gmlm.config.report import ReportConfig, ReportSettings
+from gmlm.config.study import StudyConfig
 from gmlm.config.tasks import CellConfig, FinetuneConfig, TaskConfig
 from gmlm.config.translation import (
     DecodingConfig,
+    QualityConfig,
     ReferenceConfig,
+    RetryConfig,
     TranslateConfig,
     TranslationConfig,
     TranslatorConfig,
@@ -42,9 +45,12 @@ __all__ = [
     "ModelConfig",
     "OptimisationConfig",
     "PhaseConfig",
+    "QualityConfig",
     "RecipeConfig",
     "ReferenceConfig",
     "ReportConfig",
+    "ReportSettings",
+    "RetryConfig",
     "SourceConfig",
     "SourceMix",
     "StudyConfig",

@@ -72,6 +72,8 @@ class RecipeConfig(Frozen):
     """Shorter documents are dropped."""
     identify_language: bool = True
     """Drop documents in another language; texts under 200 characters are kept, as identification is unsure there."""
+    min_translation_quality: float | None = Field(None, ge=0, le=1)
+    """Drop translated documents whose segments score less on average; for translations with `quality`."""
     deduplicate: Literal["exact", "near", "none"] = "exact"
     """Drop documents whose normalised text occurred before, across all sources; `near` also drops those that share
     about 70 % of their word 5-grams with an earlier one (MinHash)."""

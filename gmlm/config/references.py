@@ -53,6 +53,8 @@ def _references(study: StudyConfig) -> Iterator[Reference]:
         for system, predictions in study.evaluation.systems.items():
             for task in predictions:
                 yield f"evaluation.systems.{system}", task, study.tasks
+    for task in (*study.report.public_tasks, *study.report.published):
+        yield "report", task, study.tasks
     if study.audit is not None:
         for model in study.audit.models:
             yield "audit.models", model, study.models

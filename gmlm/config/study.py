@@ -11,6 +11,7 @@ from gmlm.config.base import Frozen, Name
 from gmlm.config.corpora import RecipeConfig, SourceConfig, TokenizerConfig
 from gmlm.config.evaluation import EvaluationConfig
 from gmlm.config.models import ModelConfig
+from gmlm.config.report import ReportSettings
 from gmlm.config.tasks import TaskConfig
 from gmlm.config.translation import ReferenceConfig, TranslationConfig, TranslatorConfig
 
@@ -44,6 +45,8 @@ class StudyConfig(Frozen):
     """Cells and comparison; a study without it ends with its models."""
     audit: AuditConfig | None = None
     """What the models remember of their training text; without it none is audited."""
+    report: ReportSettings = ReportSettings()
+    """What the report may show."""
 
     @model_validator(mode="after")
     def _names_refer_to_parts(self) -> Self:
@@ -51,10 +54,3 @@ class StudyConfig(Frozen):
 
         check_references(self)
         return self
-
-
-class ReportConfig(Frozen):
-    """What the report names."""
-
-    study: str
-    """Name of the study."""

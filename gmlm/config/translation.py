@@ -90,6 +90,24 @@ class ReferenceConfig(Frozen):
         return self
 
 
+class RetryConfig(Frozen):
+    """How suspicious segments are translated once more; the better of both outputs is kept."""
+
+    beam_size: int = Field(5, gt=0)
+    """Beams."""
+    no_repeat_ngram_size: int = Field(4, ge=0)
+    """No sequence of so many tokens comes twice in an output; 0 allows it."""
+    repetition_penalty: float = Field(1.1, ge=1)
+    """Tokens that the output holds already become less likely by this factor (Keskar et al. 2019)."""
+
+
+class QualityConfig(Frozen):
+    """Each segment gets a score from 0 to 1, stored beside the text, and each document the mean of its segments."""
+
+    retry: RetryConfig | None = RetryConfig()
+    """How flagged segments are retried before documents are judged; null does not."""
+
+
 class TranslationConfig(Frozen):
     """One source translated by one translator."""
 
@@ -105,6 +123,8 @@ class TranslationConfig(Frozen):
     """Documents in which more than this share of the segments is flagged are quarantined."""
     documents_per_shard: int = Field(2_000, gt=0)
     """Documents that a worker translates at a time; an interrupted run repeats at most one batch of them."""
+    quality: QualityConfig | None = None
+    """Score segments by more checks, and retry suspicious ones; recipes can then filter by quality."""
     reuse: Literal["shard", "run", "store"] = "shard"
     """How far a segment that occurs again is translated only once: within a shard; within the whole source, by a pass
     ahead of the shards; or also across runs, by translations that the store keeps for each model and decoding."""

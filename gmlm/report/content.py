@@ -8,12 +8,18 @@ from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 
+from gmlm.config.report import ReportSettings
 from gmlm.manifest import Manifest
+from gmlm.report.audits import Audit, read_audit
 from gmlm.report.corpora import DocumentSet, Drops, TokenSet, read_documents_of, read_drops, read_tokens
+from gmlm.report.details import Details, read_details
 from gmlm.report.files import read_json
 from gmlm.report.headline import Headline, read_headline
+from gmlm.report.learning import Learning, read_learning
 from gmlm.report.pretraining import Pretraining, read_pretraining
 from gmlm.report.provenance import Account, LineageNode, account_of, in_order, lineage_of
+from gmlm.report.published import Published, published_scores
+from gmlm.report.samples import Sample, read_samples
 from gmlm.report.translation import Translation, TranslatorScore, read_translation, read_translator_score
 from gmlm.storage import Store
 
@@ -26,6 +32,11 @@ class Content:
 
     study: str
     headline: Headline | None
+    details: Details | None
+    published: tuple[Published, ...]
+    learning: tuple[Learning, ...]
+    samples: tuple[Sample, ...]
+    audits: tuple[Audit, ...]
     pretraining: tuple[Pretraining, ...]
     translators: tuple[TranslatorScore, ...]
     translations: tuple[Translation, ...]
@@ -46,13 +57,19 @@ class Content:
         return sorted({pair for made in self.translators for pair in made.signatures.items()})
 
 
-def collect(study: str, store: Store, inputs: Mapping[str, Manifest]) -> Content:
+def collect(study: str, store: Store, inputs: Mapping[str, Manifest], settings: ReportSettings) -> Content:
     """Read what the study's finished nodes left; nodes that failed are not there and their sections stay shorter."""
     nodes = in_order(inputs)
     accounts = (account_of(node, manifest) for node, manifest in nodes.items())
+    scores, evaluation = _scores(store, nodes)
     return Content(
         study=study,
-        headline=_headline(store, nodes),
+        headline=None if scores is None else read_headline(scores, evaluation),
+        details=None if scores is None else read_details(scores),
+        published=published_scores(settings.published),
+        learning=read_learning(store, nodes),
+        samples=read_samples(store, nodes, settings),
+        audits=_each(nodes, "audit", lambda name, made: read_audit(store, name, made)),
         pretraining=_each(nodes, "pretrain", lambda name, made: read_pretraining(store, name, made)),
         translators=_each(nodes, "translator-score", lambda name, made: read_translator_score(store, name, made)),
         translations=_each(nodes, "translate", lambda name, made: read_translation(store, name, made)),
@@ -74,9 +91,9 @@ def _each(nodes: Mapping[str, Manifest], stage: str, read: Callable[[str, Manife
     )
 
 
-def _headline(store: Store, nodes: Mapping[str, Manifest]) -> Headline | None:
+def _scores(store: Store, nodes: Mapping[str, Manifest]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Evaluate's `scores.json` and configuration; None for the first where the study has no finished evaluation."""
     for node, manifest in nodes.items():
         if node.startswith("evaluate/"):
-            scores = read_json(store, manifest, "scores.json")
-            return read_headline(scores or {}, manifest.config)
-    return None
+            return read_json(store, manifest, "scores.json") or {}, dict(manifest.config)
+    return None, {}

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from gmlm.report.content import Content
 from gmlm.report.headline import TaskScores
 from gmlm.report.histogram import Histogram
+from gmlm.report.learning import Learning
 from gmlm.report.numbers import count as thousands
 from gmlm.report.numbers import decimal, interval, score, signed, signed_interval
 from gmlm.report.pretraining import Point, Pretraining
@@ -38,6 +39,7 @@ class Plots:
     scores: tuple[Plot, ...]
     differences: tuple[Plot, ...]
     losses: tuple[Plot, ...]
+    learning: tuple[Plot, ...]
     ratios: tuple[Plot, ...]
     lengths: tuple[Plot, ...]
 
@@ -55,6 +57,7 @@ def draw(content: Content) -> Plots:
         losses=tuple(
             _losses(model, next(names)) for model in content.pretraining if any(p.curve for p in model.phases)
         ),
+        learning=tuple(_learning(task, next(names)) for task in content.learning),
         ratios=tuple(_ratios(made, next(names)) for made in content.translations if made.ratios),
         lengths=tuple(
             _lengths(made.node, made.lengths, next(names)) for made in content.documents if made.lengths is not None
@@ -150,6 +153,22 @@ def _losses(model: Pretraining, name: str) -> Plot:
 def _course(curve: Sequence[Point], holdout: float | None) -> str:
     first, last = curve[0], curve[-1]
     return f"training loss from {decimal(first.loss)} to {decimal(last.loss)}, held-out loss {decimal(holdout)}"
+
+
+def _learning(task: Learning, name: str) -> Plot:
+    """Training loss over the steps, a line a model."""
+    colours = [COLOURS[key] for key in ("first", "second", "third", "muted", "ink")]
+    with figure(WIDTH, 185) as (made, axes):
+        for number, (model, curve) in enumerate(task.curves.items()):
+            style = ("-", "--", ":")[number // len(colours) % 3]
+            points = [point.step for point in curve], [point.loss for point in curve]
+            axes.plot(*points, style, color=colours[number % len(colours)], label=model)
+        axes.set_xlabel("step")
+        axes.set_ylabel("training loss")
+        axes.legend(loc="upper right")
+        svg = to_svg(made, name)
+    ends = (f"{model} from {decimal(c[0].loss)} to {decimal(c[-1].loss)}" for model, c in task.curves.items() if c)
+    return Plot(Markup(svg), task.task, f"Training loss on {task.task}: {'; '.join(ends)}.")
 
 
 def _ratios(made: Translation, name: str) -> Plot:

@@ -1,26 +1,31 @@
-"""The report stage: everything that the study found, in three formats."""
+"""The report stage: everything that the study found, for readers, programs, papers and the Hub."""
 
 from __future__ import annotations
 
-from gmlm.config.study import ReportConfig
+from gmlm.config import ReportConfig
 from gmlm.manifest import Manifest
+from gmlm.report.card import model_card
 from gmlm.report.content import collect
 from gmlm.report.plots import draw
-from gmlm.report.render import render_html, render_json, render_markdown
+from gmlm.report.render import render_html, render_json, render_latex, render_markdown
 from gmlm.stage import StageRun
 
 
 def build_report(config: ReportConfig, run: StageRun) -> Manifest:
-    """Write `report.md`, `report.html` and `report.json` from the finished nodes in `run.inputs`.
+    """Write `report.md`, `report.html`, `report.json`, `table.tex` and `cards/MODEL.md` from the finished nodes.
 
-    Nodes that failed are absent; what they would have shown is marked as missing. Of texts only counts and
-    distributions enter the report. The counters count nodes.
+    Nodes that failed are absent from `run.inputs`; what they would have shown is marked as missing. Of texts only
+    counts and distributions enter the report, but for wrong predictions on tasks that the study declares public. The
+    counters count nodes.
     """
-    content = collect(config.study, run.store, run.inputs)
+    content = collect(config.study, run.store, run.inputs, config.settings)
     files = [
         run.write("report.md", render_markdown(content).encode()),
         run.write("report.html", render_html(content, draw(content)).encode()),
         run.write("report.json", render_json(content).encode()),
     ]
+    if content.headline is not None:
+        files.append(run.write("table.tex", render_latex(content.headline, content.study).encode()))
+    files += [run.write(f"cards/{made.model}.md", model_card(content, made).encode()) for made in content.pretraining]
     nodes = len(run.inputs)
     return run.publish("report", config, files, counters={"in": nodes, "out": nodes, "rejected": 0})

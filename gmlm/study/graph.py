@@ -202,7 +202,8 @@ class _GraphBuilder:
 
     def _add_report(self) -> None:
         inputs = {node: node for node in self._nodes}
-        self._add("report", self._study.name, ReportConfig(study=self._study.name), inputs, tolerant=True)
+        config = ReportConfig(study=self._study.name, settings=self._study.report)
+        self._add("report", self._study.name, config, inputs, tolerant=True)
 
     def _sorted(self) -> Graph:
         needs = {node.id: list(node.inputs.values()) for node in self._nodes.values()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gmlm.config.study import ReportConfig
+from gmlm.config import ReportConfig
 from gmlm.lineage import lineage, locate
 from gmlm.manifest import Manifest, publish_manifest
 from gmlm.storage import open_store

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from gmlm.config.study import ReportConfig
+from gmlm.config import ReportConfig
 from gmlm.errors import ConfigError, InputNotFoundError, StorageError
 from gmlm.lineage import Finding, LineageNode, lineage, locate, render
 from gmlm.manifest import RawInput

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gmlm.config import ReportConfig
 from gmlm.config.base import Frozen
-from gmlm.config.study import ReportConfig
 from gmlm.manifest import FileEntry, Manifest, RawInput
 from gmlm.report.report import build_report
 from gmlm.shards import Document, ShardWriter, write_documents
@@ -95,6 +95,57 @@ def sample_scores() -> dict[str, Any]:
     }
 
 
+def add_details(scores: dict[str, Any]) -> dict[str, Any]:
+    """Further tests of every comparison, scores by label of one task, and its confusions."""
+    for task in scores["tasks"].values():
+        for row in task["comparisons"].values():
+            effects = {"1": 0.09, "5": 0.041, "10": 0.032}
+            row |= {
+                "p_randomisation": row["p"] / 2,
+                "detectable": {
+                    "power": 0.8,
+                    "level": 0.05 / 6,
+                    "here": 0.0514,
+                    "by_seeds": effects,
+                    "documents_alone": 0.0217,
+                },
+            }
+    findings = scores["tasks"]["findings"]
+    for number, row in enumerate(findings["models"].values()):
+        row["by_label"] = {
+            "DRUG": {"f1": 0.8 + number / 100, "precision": 0.8, "recall": 0.8, "gold": 1204},
+            "LAB": {"f1": 0.6 + number / 100, "precision": 0.6, "recall": 0.6, "gold": 96},
+        }
+    findings["confusion"] = {"base": [["", "LAB", 4], ["DRUG", "", 5], ["DRUG", "DRUG", 1111], ["DRUG", "LAB", 17]]}
+    return scores
+
+
+def sample_audit(found: bool) -> dict[str, Any]:
+    """An audit that has found something, or nothing."""
+
+    def separation(value: float, **more: Any) -> dict[str, Any]:
+        auc = {"value": value, "low": value - 0.04, "high": value + 0.04}
+        rate = {"value": 0.031, "low": 0.004, "high": 0.087}
+        return {
+            "members": 900,
+            "others": 110,
+            "auc": auc,
+            "true_positive_rate": rate,
+            "found": value - 0.04 > 0.5,
+            **more,
+        }
+
+    auc = 0.713 if found else 0.507
+    names = {"names": 41, "recovered": 7 if found else 0, "recovered_by_reference": 0}
+    return {
+        "reference": "base",
+        "corpora": ["clinical"],
+        "membership": separation(auc),
+        "canaries": [separation(auc + 0.1 * found, repeats=4, exposure=2.25)],
+        "names": {"members": names, "others": {**names, "recovered": 0}},
+    }
+
+
 def sample_training(*corpora: str, steps: int = 400) -> dict[str, Any]:
     """A loss that falls towards 2.1 over the phases."""
     phases = []
@@ -112,7 +163,7 @@ class SampleStudy:
     """The finished nodes of a study in a store of its own."""
 
     folder: Path
-    scores: dict[str, Any] = field(default_factory=sample_scores)
+    scores: dict[str, Any] = field(default_factory=lambda: add_details(sample_scores()))
     evaluation: dict[str, Any] = field(
         default_factory=lambda: {
             "models": ["general", "continued"],
@@ -232,7 +283,14 @@ def complete(study: SampleStudy) -> SampleStudy:
     for model, corpora in (("general", ["general"]), ("continued", ["general", "clinical"])):
         training = sample_training(*corpora, steps=300)
         study.add_json(f"pretrain/{model}", "model", "training.json", training, "pretrain/base", base="base")
+    for model in ("base", "continued"):
+        for seed in (1, 2):
+            curve = [{"step": step, "loss": 3 / step + seed / 100, "learning_rate": 1e-4} for step in (10, 20, 30)]
+            content = {"steps": 30, "windows": 90, "curve": curve, "unplaceable": 0}
+            study.add_json(f"finetune/{model}--findings--{seed}", "predictions", "training.json", content)
     study.add_json("evaluate/sample", "scores", "scores.json", study.scores, **study.evaluation)
+    for model, found in (("general", False), ("continued", True)):
+        study.add_json(f"audit/{model}", "scores", "audit.json", sample_audit(found), f"pretrain/{model}")
     return study
 
 
