@@ -26,6 +26,7 @@ models:
 tasks:
   ner: {kind: token_classification, reader: spans_jsonl, path: spans.jsonl}
 evaluation: {models: [continued], baseline: base, seeds: [1]}
+audit: {models: [continued], reference: some/encoder}
 """
 
 STUBS = """
