@@ -39,9 +39,11 @@ def _zero_stage(kind: type, name: str) -> ZeroStageEnum:
     """What `getattr` may look up: Python 3.11.0 to 3.11.3 pickles the member of an enumeration by it."""
     if kind is not ZeroStageEnum:
         raise UnpicklingError("a checkpoint of DeepSpeed looks up no other attribute")
-    return ZeroStageEnum[name]
+    return STAGES[name]
 
 
+STAGES = {stage.name: stage for stage in ZeroStageEnum}
+"""DeepSpeed's own names of the ZeRO stages."""
 SAFE_GLOBALS = [ZeroStageEnum, fragment_address, LossScaler, (_zero_stage, "builtins.getattr")]
 """The classes, beside tensors, that DeepSpeed's checkpoints hold."""
 
