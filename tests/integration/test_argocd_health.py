@@ -19,8 +19,8 @@ TRAINJOB, QUEUE = "trainer.kubeflow.org_TrainJob", "kueue.x-k8s.io_ClusterQueue"
 VERSION, LOCAL = "pipelines.kubeflow.org_PipelineVersion", "kueue.x-k8s.io_LocalQueue"
 
 
-def condition(kind: str, status: str = "True") -> dict[str, str]:
-    return {"type": kind, "status": status, "message": f"{kind} is {status}"}
+def condition(kind: str, status: str = "True", reason: str = "Said") -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": f"{kind} is {status}"}
 
 
 def as_lua(value: Any) -> str:
@@ -64,7 +64,9 @@ def health(name: str, *conditions: dict[str, str], seen: bool = True) -> list[st
         (LOCAL, [condition("Active")], "Healthy"),
         (LOCAL, [condition("Active", "False")], "Degraded"),
         (VERSION, [], "Healthy"),
-        (VERSION, [condition("PipelineVersionStatus", "False")], "Degraded"),
+        (VERSION, [condition("PipelineVersionStatus", reason="READY")], "Healthy"),
+        (VERSION, [condition("PipelineVersionStatus", reason="CREATING")], "Progressing"),
+        (VERSION, [condition("PipelineVersionStatus", reason="DELETING")], "Degraded"),
     ],
 )
 def test_a_state_is_told_as_what_it_is(name: str, conditions: list[dict[str, str]], status: str) -> None:
