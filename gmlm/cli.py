@@ -126,6 +126,19 @@ def export(
     typer.echo(f"{exported.target}: {exported.node}, {len(exported.files)} files, {exported.bytes:,} bytes")
 
 
+@app.command("translation-report")
+def translation_report(
+    study: StudyPath,
+    worst: Annotated[int, typer.Option(min=1, help="Segments of each translation in the file of samples.")] = 50,
+    samples: Annotated[Path | None, typer.Option(help="File for the worst segments; it will hold their text.")] = None,
+    store: StoreUri = None,
+) -> None:
+    """Show how well the translations went: flags, scores, ratios of lengths; write the worst for a person to read."""
+    from gmlm.study.translation_report import translation_report as show
+
+    typer.echo(show(study, store=store, worst=worst, output=samples))
+
+
 def _stage_command(name: str, help_text: str) -> None:
     def command(
         study: StudyPath,

@@ -31,6 +31,8 @@ DOCUMENT_SCHEMA = pa.schema(
 )
 DOCUMENTS = "documents"
 """Folder of the document shards within a data set."""
+TRANSLATION_QUALITY = "translation_quality"
+"""Key in a document's metadata of the mean score of its segments, from 0 to 1, where its translation was scored."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from gmlm.config.corpora import RecipeConfig
 from gmlm.corpus.decontamination import TaskNgrams
 from gmlm.corpus.deduplication.minhash import band_hashes, signatures
-from gmlm.corpus.filters import Candidate, copies, is_held_out, recipe_filters
+from gmlm.corpus.filters import Candidate, copies, is_held_out, quality_in, recipe_filters
 from gmlm.corpus.normalisation import normalise
 from gmlm.corpus.parts import BATCH, Part, PartWriter, finished_or_made
 from gmlm.errors import StorageError
@@ -100,7 +100,7 @@ class _Filtering:
     def _passed(self, row: dict[str, str]) -> Candidate | None:
         """The candidate, written down, or None where a filter drops it."""
         self._read += 1
-        candidate = Candidate(self._shard.source, normalise(row["text"]))
+        candidate = Candidate(self._shard.source, normalise(row["text"]), quality_in(row["meta"]))
         reason = next((each.reason for each in self._filters if each.drops(candidate)), None)
         if reason is not None:
             self._dropped[reason] += 1

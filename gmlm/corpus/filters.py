@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from gmlm.config.corpora import RecipeConfig
-from gmlm.corpus.language import is_in_language
 from gmlm.corpus.normalisation import share_of, text_digest
+from gmlm.language import is_in_language
+from gmlm.shards import TRANSLATION_QUALITY
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A document on its way into the corpus: its source and its normalised text."""
+    """A document on its way into the corpus: its source, its normalised text, and how well it was translated."""
 
     source: str
     text: str
+    quality: float | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -44,7 +47,17 @@ def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
     ]
     if config.identify_language:
         filters.append(Filter("other language", lambda candidate: not is_in_language(candidate.text, config.language)))
+    if (least := config.min_translation_quality) is not None:
+        filters.append(
+            Filter("translated badly", lambda candidate: candidate.quality is not None and candidate.quality < least)
+        )
     return filters
+
+
+def quality_in(meta: str) -> float | None:
+    """How well a document was translated, from its metadata as JSON; None where it was not, or not scored."""
+    value = json.loads(meta).get(TRANSLATION_QUALITY)
+    return None if value is None else float(value)
 
 
 def copies(candidate: Candidate, weights: Mapping[str, float]) -> int:

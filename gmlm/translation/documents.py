@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from gmlm.shards import Document
+from gmlm.shards import TRANSLATION_QUALITY, Document
+from gmlm.translation.assessment import assess
 from gmlm.translation.clauses import TokenLengths, split_overlong
 from gmlm.translation.quality import Flag, LengthLimits, flags_of, has_letters, word_count
 from gmlm.translation.segmentation import Segment, join, segment
@@ -26,6 +27,9 @@ ALIGNMENT_SCHEMA = pa.schema(
 )
 """One row a segment: joining source and separator gives the English document, target and separator the German one."""
 
+SCORED_SCHEMA = ALIGNMENT_SCHEMA.append(pa.field("score", pa.float32()))
+"""With the score of each segment; null where there was nothing to translate."""
+
 
 def segments_of(document: Document, limit: int, lengths: TokenLengths) -> list[Segment]:
     """The document's segments, none longer than `limit` tokens."""
@@ -34,12 +38,25 @@ def segments_of(document: Document, limit: int, lengths: TokenLengths) -> list[S
 
 @dataclass(frozen=True)
 class TranslatedDocument:
-    """A document with its segments, their translations and flags, aligned one to one."""
+    """A document with its segments, their translations, flags and (where asked for) scores, aligned one to one."""
 
     document: Document
     segments: Sequence[Segment]
     targets: Sequence[str]
     flags: Sequence[Sequence[Flag]]
+    scores: Sequence[float | None] | None = None
+
+    @classmethod
+    def score(
+        cls, document: Document, segments: Sequence[Segment], targets: Sequence[str], limits: LengthLimits
+    ) -> TranslatedDocument:
+        """Flag the translations by all checks, and score them; segments that were passed through have neither."""
+        found = [
+            assess(piece.text, target, limits) if has_letters(piece.text) else None
+            for piece, target in zip(segments, targets, strict=True)
+        ]
+        flags = [each.flags if each else () for each in found]
+        return cls(document, segments, targets, flags, [each.score if each else None for each in found])
 
     @classmethod
     def judge(
@@ -58,17 +75,30 @@ class TranslatedDocument:
         translated = sum(has_letters(piece.text) for piece in self.segments)
         return sum(map(bool, self.flags)) / translated if translated else 0.0
 
+    @property
+    def quality(self) -> float | None:
+        """Mean score of the segments, weighted by their words; None without scores, 1 if none was translated."""
+        if self.scores is None:
+            return None
+        scored = zip(self.segments, self.scores, strict=True)
+        weights = [(word_count(piece.text), score) for piece, score in scored if score is not None]
+        total = sum(words for words, _ in weights)
+        return sum(words * score for words, score in weights) / total if total else 1.0
+
     def german(self, source: str, translator: str) -> Document:
         """The German document: same id and metadata, and the layout of the original."""
         pieces = zip(self.targets, self.segments, strict=True)
         text = join([Segment(target, piece.separator) for target, piece in pieces])
         meta = {**self.document.meta, "translator": translator}
+        if (quality := self.quality) is not None:
+            meta[TRANSLATION_QUALITY] = f"{quality:.4f}"
         return Document(self.document.id, source, "de", text, meta)
 
     def alignment(self) -> Iterator[dict[str, Any]]:
-        """Rows of `ALIGNMENT_SCHEMA`."""
-        rows = zip(self.segments, self.targets, self.flags, strict=True)
-        for position, (piece, target, flags) in enumerate(rows):
+        """Rows of `ALIGNMENT_SCHEMA`, or of `SCORED_SCHEMA` where there are scores."""
+        scores = [{}] * len(self.segments) if self.scores is None else [{"score": score} for score in self.scores]
+        rows = zip(self.segments, self.targets, self.flags, scores, strict=True)
+        for position, (piece, target, flags, score) in enumerate(rows):
             yield {
                 "document": self.document.id,
                 "position": position,
@@ -76,6 +106,7 @@ class TranslatedDocument:
                 "target": target,
                 "separator": piece.separator,
                 "flags": list(flags),
+                **score,
             }
 
     def counts(self) -> Counter[str]:

@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-Flag = Literal["empty", "copy", "length", "repetition", "numbers"]
+Flag = Literal["empty", "copy", "length", "repetition", "numbers", "truncated", "units", "placeholders", "language"]
 FLAGS: tuple[Flag, ...] = ("empty", "copy", "length", "repetition", "numbers")
+"""Flags that every translation gets; the others come with `quality`."""
 
 PLACEHOLDER = re.compile(r"\[\*\*.*?\*\*\]")
 LETTER = re.compile(r"[^\W\d_]")
@@ -55,16 +56,21 @@ def flags_of(source: str, target: str, limits: LengthLimits) -> list[Flag]:
         "copy": _is_copy(source, target),
         "length": not _is_plausible(source, target, limits),
         "repetition": REPEATED.search(target) is not None and REPEATED.search(source) is None,
-        "numbers": bool(_numbers(source) - _numbers(target, words=True)),
+        "numbers": bool(numbers_in(source) - numbers_in(target, words=True)),
     }
     return [flag for flag in FLAGS if found.get(flag)]
 
 
-def _is_copy(source: str, target: str) -> bool:
-    """More than four fifths of the words of a longer segment are those of the source, in its order of frequency."""
+def copied_share(source: str, target: str) -> float:
+    """Share of the source's words above four fifths of them that came back, from 0 to 1; 0 for short segments."""
     words, kept = Counter(WORD.findall(source.lower())), Counter(WORD.findall(target.lower()))
     total = words.total()
-    return total > SHORT_SEGMENT and (words & kept).total() > 0.8 * total
+    return 0.0 if total <= SHORT_SEGMENT else max(0.0, 5 * ((words & kept).total() / total) - 4)
+
+
+def _is_copy(source: str, target: str) -> bool:
+    """More than four fifths of the words of a longer segment are those of the source."""
+    return copied_share(source, target) > 0
 
 
 def _is_plausible(source: str, target: str, limits: LengthLimits) -> bool:
@@ -72,7 +78,7 @@ def _is_plausible(source: str, target: str, limits: LengthLimits) -> bool:
     return words <= SHORT_SEGMENT or limits.lowest <= word_count(target) / words <= limits.highest
 
 
-def _numbers(text: str, *, words: bool = False) -> Counter[str]:
+def numbers_in(text: str, *, words: bool = False) -> Counter[str]:
     """Numbers by their digits alone, since the two languages swap decimal point and comma."""
     digits = Counter(re.sub(r"[.,]", "", number) for number in NUMBER.findall(text))
     if words:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 
+from gmlm.config import RetryConfig
 from gmlm.errors import InputNotFoundError, StorageError
 from gmlm.stage import StageRun
 from gmlm.translation.engines import Engine
@@ -35,13 +36,14 @@ class SavedBatches:
         """Lengths in tokens."""
         return self._open().lengths(texts)
 
-    def translate(self, batch: Sequence[str]) -> list[str]:
+    def translate(self, batch: Sequence[str], retry: RetryConfig | None = None) -> list[str]:
         """The output of a batch: as it was saved, or made now and saved."""
-        key = f"{self._folder}/{_hash(batch)}.json"
+        key = f"{self._folder}/{_hash(batch, retry)}.json"
         if key in self._known and (saved := self._read(key, len(batch))) is not None:
             return saved
         self._before()
-        outputs = self._open().translate(batch)
+        engine = self._open()
+        outputs = engine.translate(batch) if retry is None else engine.translate(batch, retry)
         self._run.store.write(key, json.dumps(outputs, ensure_ascii=False).encode())
         self._known.add(key)
         return outputs
@@ -61,5 +63,6 @@ class SavedBatches:
         return outputs if fits else None
 
 
-def _hash(batch: Sequence[str]) -> str:
-    return hashlib.sha256(json.dumps(list(batch), ensure_ascii=False).encode()).hexdigest()
+def _hash(batch: Sequence[str], retry: RetryConfig | None) -> str:
+    way = "retry" if retry else "first"  # one run retries in one way
+    return hashlib.sha256(json.dumps([way, *batch], ensure_ascii=False).encode()).hexdigest()

@@ -14,10 +14,11 @@ from gmlm.stage import StageRun
 from gmlm.telemetry import Progress
 from gmlm.telemetry.metrics import observe_segments, observe_translated_words
 from gmlm.translation.batching import fold, segments_to_translate, translate_segments
-from gmlm.translation.documents import ALIGNMENT_SCHEMA, TranslatedDocument, segments_of
+from gmlm.translation.documents import ALIGNMENT_SCHEMA, SCORED_SCHEMA, TranslatedDocument, segments_of
 from gmlm.translation.engines import Engine, TranslationModel, open_engine
 from gmlm.translation.finished_shards import FinishedShard, RejectedDocument
 from gmlm.translation.quality import LengthLimits, has_letters
+from gmlm.translation.retry import retried
 from gmlm.translation.reuse import remember
 from gmlm.translation.saved_batches import SavedBatches
 from gmlm.translation.segment_memory import SegmentMemory
@@ -33,6 +34,8 @@ class ShardTranslator:
         self._config, self._run = config, run
         self._memory = SegmentMemory()
         self._translator = run.inputs["translator"]
+        self._scored = config.translation.quality is not None
+        self._judge = TranslatedDocument.score if self._scored else TranslatedDocument.judge
         self._limits = LengthLimits(config.translation.min_length_ratio, config.translation.max_length_ratio)
 
     @cached_property
@@ -82,11 +85,18 @@ class ShardTranslator:
         outputs = translate_segments(engine, texts, self._config.decoding.batch_tokens, shown.advance, known)
         shown.finish()
         self._remember(texts, outputs, known)
-        targets = iter(outputs)
+        targets, judge = iter(self._improved(texts, outputs, engine)), self._judge
         return [
-            TranslatedDocument.judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
+            judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
             for document, pieces in zip(documents, segmented, strict=True)
         ]
+
+    def _improved(self, texts: Sequence[str], outputs: list[str], engine: Engine) -> list[str]:
+        """The outputs, suspicious ones replaced where another way of decoding gave better ones."""
+        quality = self._config.translation.quality
+        if quality is None or quality.retry is None:
+            return outputs
+        return retried(engine, quality.retry, texts, outputs, self._config.decoding.batch_tokens, self._limits)
 
     def _remember(self, texts: Sequence[str], outputs: Sequence[str], known: Mapping[str, str]) -> None:
         """Keep what was translated here for later runs, where the study asks for it."""
@@ -97,7 +107,8 @@ class ShardTranslator:
     def _write(self, number: int, kept: Sequence[TranslatedDocument]) -> Iterator[FileEntry]:
         german = (each.german(self._run.name, self._translator.name).row() for each in kept)
         aligned = (row for each in kept for row in each.alignment())
-        for folder, schema, rows in ((DOCUMENTS, DOCUMENT_SCHEMA, german), (ALIGNMENT, ALIGNMENT_SCHEMA, aligned)):
+        alignment_schema = SCORED_SCHEMA if self._scored else ALIGNMENT_SCHEMA
+        for folder, schema, rows in ((DOCUMENTS, DOCUMENT_SCHEMA, german), (ALIGNMENT, alignment_schema, aligned)):
             held = list(rows)
             writer = ShardWriter(self._run, schema, folder=folder, rows_per_shard=len(held) + 1, first_shard=number)
             for row in held:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import ctranslate2
 import torch
 
-from gmlm.config import DecodingConfig
+from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.translation.engines.conversion import converted
 from gmlm.translation.engines.engine import TranslationModel
 from gmlm.translation.engines.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ class CTranslate2Engine:
 
     def __init__(self, model: TranslationModel, decoding: DecodingConfig) -> None:
         self._vocabulary = Vocabulary(model.folder, decoding.max_length)
-        self._beam_size = decoding.beam_size
+        self._search = {"beam_size": decoding.beam_size}
         self._translator = ctranslate2.Translator(
             str(converted(model)),
             device=decoding.device,
@@ -36,7 +36,7 @@ class CTranslate2Engine:
         """Lengths in tokens."""
         return self._vocabulary.lengths(texts)
 
-    def translate(self, batch: Sequence[str]) -> list[str]:
+    def translate(self, batch: Sequence[str], retry: RetryConfig | None = None) -> list[str]:
         """Translate segments as one batch."""
         encoded = self._vocabulary.encode(batch)
         self._vocabulary.check(batch, encoded)
@@ -44,7 +44,7 @@ class CTranslate2Engine:
         results = self._translator.translate_batch(
             [tokenizer.convert_ids_to_tokens(ids) for ids in encoded],
             target_prefix=[[target]] * len(batch) if target else None,
-            beam_size=self._beam_size,
+            **self._search if retry is None else retry.model_dump(),
             max_input_length=0,
             max_decoding_length=self._vocabulary.target_limit,
             return_scores=False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gmlm.config import DecodingConfig
+from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
@@ -28,8 +28,8 @@ class Engine(Protocol):
         """Lengths in tokens, the end of sequence included."""
         ...
 
-    def translate(self, batch: Sequence[str]) -> list[str]:
-        """Translate segments of at most `source_limit` tokens; the output is aligned one to one."""
+    def translate(self, batch: Sequence[str], retry: RetryConfig | None = None) -> list[str]:
+        """Translate segments of at most `source_limit` tokens, aligned one to one; `retry` decodes them in its way."""
         ...
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig
 
-from gmlm.config import DecodingConfig
+from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.translation.engines.engine import TranslationModel
 from gmlm.translation.engines.vocabulary import Vocabulary
@@ -38,7 +39,7 @@ class TransformersEngine:
         return self._vocabulary.lengths(texts)
 
     @torch.inference_mode()
-    def translate(self, batch: Sequence[str]) -> list[str]:
+    def translate(self, batch: Sequence[str], retry: RetryConfig | None = None) -> list[str]:
         """Translate segments, padded to the longest."""
         encoded = self._vocabulary.encode(batch)
         self._vocabulary.check(batch, encoded)
@@ -46,9 +47,15 @@ class TransformersEngine:
         output = self._model.generate(
             input_ids=padded["input_ids"],
             attention_mask=padded["attention_mask"],
-            generation_config=self._generation,
+            generation_config=self._generation if retry is None else self._retrying(retry),
         )
         return [self._vocabulary.decode(ids) for ids in output.tolist()]
+
+    def _retrying(self, retry: RetryConfig) -> Any:
+        config = copy(self._generation)
+        config.num_beams = retry.beam_size
+        config.no_repeat_ngram_size, config.repetition_penalty = retry.no_repeat_ngram_size, retry.repetition_penalty
+        return config
 
     def _generation_config(self, folder: Path, beams: int) -> Any:
         """An explicit configuration: of the model's own only its special tokens are kept."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gmlm.corpus.language import SURE_FROM, identified_language, is_in_language
+from gmlm.language import SURE_FROM, identified_language, is_in_language
 
 GERMAN = "Die Patientin klagt seit drei Tagen über Husten, Auswurf und Fieber bis 39 Grad; die Lunge ist frei. "
 ENGLISH = "The patient has had a cough, sputum and fever of up to 39 degrees for three days; the lungs are clear. "
