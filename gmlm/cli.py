@@ -99,6 +99,20 @@ def demo(
 
 
 @app.command()
+def monitor(
+    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="Study file or name; default: all.")] = None,
+    prometheus: Annotated[str | None, typer.Option(envvar="GMLM_PROMETHEUS", help="Ask this Prometheus.")] = None,
+    exporter: Annotated[str | None, typer.Option(help="Ask /metrics of a run; default: port 9464 of here.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Read the JSON log of a run instead.")] = None,
+    watch: Annotated[float | None, typer.Option(help="Show again every so many seconds.")] = None,
+) -> None:
+    """Show how a run is doing: stages, trainings, scores."""
+    from gmlm.monitoring import terminal
+
+    terminal.watch(terminal.open_source(study, prometheus, exporter, log), typer.echo, watch)
+
+
+@app.command()
 def lineage(
     uri: Annotated[str, typer.Argument(help="Folder of an output: STORE/STAGE/NAME/FINGERPRINT.")],
 ) -> None:
