@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,6 +64,19 @@ def last_progress(log: str) -> StepProgress | None:
     for line in reversed(log.splitlines()):
         if found := PROGRESS.search(line.strip()):
             return StepProgress(int(found[1]), int(found[2]), found[3] or "")
+        if recorded := _recorded(line):
+            return recorded
+    return None
+
+
+def _recorded(line: str) -> StepProgress | None:
+    """The same from a line of the JSON log of training (`gmlm.training.hooks`)."""
+    try:
+        record = json.loads(line)
+        if record["message"] == "training":
+            return StepProgress(int(record["step"]), int(record["steps"]), f"{float(record['loss']):.4g}")
+    except (ValueError, KeyError, TypeError):
+        pass
     return None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 
 from gmlm.kubernetes.launcher.state import GroupState, first_pod, is_blocked, last_progress, state_of
+from gmlm.telemetry.logs import JsonLines
 from gmlm.telemetry.progress import Lines
 
 
@@ -54,8 +56,16 @@ def test_a_loss_that_runs_away_is_passed_on(loss: str) -> None:
     assert progress.loss == loss
 
 
+def test_the_json_log_of_training_is_understood() -> None:
+    record = logging.LogRecord("gmlm.training.hooks", logging.INFO, "x", 1, "training", None, None)
+    vars(record).update(stage="pretrain", step=30, steps=600, loss=4.12345)
+    progress = last_progress(JsonLines().format(record) + "\n{}\n[1]\n")
+    assert str(progress) == "30 of 600 step, loss 4.123"
+
+
 def test_a_log_without_progress_gives_none() -> None:
     assert last_progress("") is None
+    assert last_progress('{"message": "stage started", "step": 1, "steps": 2, "loss": 1}\n') is None
     assert last_progress("Der Patient nahm 3 of 9 Tabletten\n") is None
 
 
