@@ -1,4 +1,4 @@
-"""The report in a real browser: it asks for nothing, and the table is there to be seen, on a desk and on a phone."""
+"""The report in a real browser: it asks for nothing, its table and plots are there to be seen and can be sorted."""
 
 from __future__ import annotations
 
@@ -33,11 +33,18 @@ PROBE = """<!DOCTYPE html><body><iframe src="report.html" style="width:{width}px
 onload = () => {{
   const frame = document.querySelector("iframe").contentWindow, page = frame.document;
   const table = page.querySelector("#headline"), box = table.getBoundingClientRect();
+  const models = body => [...body.querySelectorAll("tr[data-model]")].map(row => row.dataset.model);
+  const order = () => [...table.tBodies].map(models);
+  const score = page.querySelectorAll("#headline thead button")[1], orders = [order()];
+  for (const _ of [1, 2]) {{ score.click(); orders.push(order()); }}
   const texts = [...page.querySelectorAll("figure svg text")].map(text => text.getBoundingClientRect().height);
   document.querySelector("pre").textContent = JSON.stringify({{
     requests: frame.performance.getEntriesByType("resource").map(entry => entry.name),
     visible: frame.getComputedStyle(table).visibility === "visible" && box.width > 0 && box.height > 0,
     tableWidth: box.width, pageWidth: page.documentElement.scrollWidth, viewWidth: frame.innerWidth,
+    orders, sorted: page.querySelectorAll("#headline thead th")[1].getAttribute("aria-sort"),
+    unsortable: page.querySelectorAll("#lineage button").length,
+    plots: [...page.querySelectorAll("figure svg")].map(plot => plot.getBoundingClientRect().height),
     rows: table.querySelectorAll("tr[data-model]").length, smallestText: Math.min(...texts),
   }});
 }};
@@ -45,7 +52,9 @@ onload = () => {{
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there: no browser to open the report with"),
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there: the report was opened in no browser (apt: chromium)"
+    ),
 ]
 
 
@@ -121,6 +130,24 @@ def test_report_is_self_contained_and_its_table_visible(width, address, requeste
     assert seen["pageWidth"] <= seen["viewWidth"] == width
     assert seen["tableWidth"] <= width
     assert seen["smallestText"] >= 8
+    assert len(seen["plots"]) == 3 + 3 + 3 + 1 + 1 + 5
+    assert min(seen["plots"]) > 50
+
+
+def test_a_click_on_a_head_sorts_the_models_of_each_task(address, tmp_path):
+    url = f"{address}/probe-1200.html"
+    dom = open_page(url, tmp_path / "profile", "--dump-dom", "--virtual-time-budget=5000")
+    seen = json.loads(html.fromstring(dom).xpath("string(//pre)"))
+    before, rising, falling = ([tuple(body) for body in order if body] for order in seen["orders"])
+    assert before == [("base", "general", "continued")] * 3
+    assert rising == [
+        ("base", "general", "continued"),
+        ("general", "base", "continued"),
+        ("base", "general", "continued"),
+    ]
+    assert falling == [tuple(reversed(body)) for body in rising]
+    assert seen["sorted"] == "descending"
+    assert seen["unsortable"] == 0
 
 
 def test_screenshot_is_not_blank(site, tmp_path):
