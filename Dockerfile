@@ -1,10 +1,16 @@
 # One image for every task: the command line, the library, kfp's executor, and Python's packages exactly as uv.lock
 # has them. Build it with `make image`; docs/reference/image.md describes the arguments and what takes the space.
 #
-# BASE_IMAGE is Debian-like with Python 3.11 to 3.13 as `python3`; pin yours by digest. Both stages stand on it, as the
+# BASE_IMAGE is Debian-like with Python 3.11 to 3.13 as `python3`; pin yours by digest. All stages stand on it, as the
 # virtual environment refers to its interpreter. CUDA's libraries come with torch's packages, so a plain Python image
 # serves GPUs too: the driver is the node's.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS lock
+WORKDIR /lock
+COPY pyproject.toml uv.lock ./
+# Only what names packages: a changed setting of a linter must not install them all again.
+RUN sed --in-place '/^\[tool/,$d' pyproject.toml
 
 FROM ${BASE_IMAGE} AS dependencies
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
@@ -25,7 +31,7 @@ ENV PATH=$PATH:/opt/uv/bin \
     UV_SYSTEM_CERTS=1
 WORKDIR /opt/gmlm
 # The layer of the dependencies changes with the lock only, however often the source does.
-COPY pyproject.toml uv.lock ./
+COPY --from=lock /lock ./
 COPY scripts/image-dependencies scripts/
 RUN --mount=type=cache,target=/root/.cache/uv scripts/image-dependencies "${ACCELERATOR}" "${TORCH_INDEX}"
 

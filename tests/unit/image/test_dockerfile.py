@@ -34,12 +34,12 @@ def test_hadolint_would_say_something(tmp_path: Path) -> None:
 
 def test_no_registry_is_named() -> None:
     assert instructions("ARG")[0] == "BASE_IMAGE=python:3.11-slim-bookworm"
-    assert set(instructions("FROM")) == {"${BASE_IMAGE} AS dependencies", "dependencies AS source", "${BASE_IMAGE}"}
+    assert all(line.split()[0] in ("${BASE_IMAGE}", "dependencies") for line in instructions("FROM"))
 
 
 def test_the_lock_is_installed_before_the_source_comes() -> None:
     copied = instructions("COPY")
-    assert copied.index("pyproject.toml uv.lock ./") < copied.index("gmlm gmlm")
+    assert copied.index("--from=lock /lock ./") < copied.index("gmlm gmlm")
     assert "--frozen" in (ROOT / "scripts" / "image-dependencies").read_text()
 
 
