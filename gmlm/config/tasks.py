@@ -32,11 +32,11 @@ class TaskConfig(Frozen):
 
     kind: TaskKind
     """What is predicted: spans of text, a set of labels for a document, or an answer span for a question."""
-    reader: Literal["spans_jsonl", "conll", "labels_jsonl", "squad"]
-    """Format: JSONL with `text` and `spans` (start, end, label), CoNLL columns, JSONL with `text` and `labels`,
-    or SQuAD 1.1/2.0 JSON."""
+    reader: Literal["spans_jsonl", "conll", "brat", "cas", "labels_jsonl", "clef_nts", "squad"]
+    """Format: JSONL with `text` and `spans` (start, end, label), CoNLL columns, brat standoff, UIMA CAS (XMI or JSON),
+    JSONL with `text` and `labels`, the files of CLEF eHealth 2019 task 1, or SQuAD 1.1/2.0 JSON."""
     path: str | None = None
-    """One file that is split by document into train, dev and test; or give `train`, `dev` and `test`."""
+    """A file, folder or glob that is split by document into train, dev and test; or give `train`, `dev` and `test`."""
     train: str | None = None
     """Training split."""
     dev: str | None = None
@@ -52,13 +52,17 @@ class TaskConfig(Frozen):
     text_field: str = "text"
     """Key of the text (JSONL)."""
     label_field: str | None = None
-    """Key of the spans or labels (JSONL); default `spans` or `labels`."""
+    """Key of the spans or labels (JSONL), default `spans` or `labels`; feature of the label (CAS), default `value`."""
     id_field: str | None = None
     """Key of the document's id (JSONL)."""
     label_column: int = 1
     """Column of the BIO tag (CoNLL), counted from 0."""
     token_column: int = 0
     """Column of the token (CoNLL), counted from 0."""
+    unit: Literal["document", "line"] = "document"
+    """What is one document of a text (brat): all of it, or each line."""
+    annotation_type: str | None = None
+    """Type of the annotations (CAS), whole or its last part; default `NamedEntity`."""
     count_documents_without_labels: bool = True
     """Whether documents without gold labels enter the multi-label score; the report names the choice."""
     article_stripping: Literal["english", "german", "none"] = "german"

@@ -30,15 +30,15 @@ class Intake:
         self.left_out[reason] += count
 
 
-def read_text(path: Path) -> str:
-    """The whole file as text, with or without byte order mark.
+def read_text(path: Path, newline: str | None = None) -> str:
+    """The whole file as text, with or without byte order mark; `newline=""` keeps line ends, which offsets count.
 
     Raises:
         DataFormatError: It is not UTF-8.
     """
     try:
-        with explained(str(path)):
-            return path.read_text(encoding="utf-8-sig")
+        with explained(str(path)), path.open(encoding="utf-8-sig", newline=newline) as file:
+            return file.read()
     except UnicodeDecodeError as error:
         where, fix = f"{path.name}: byte {error.start}", "convert the file to UTF-8"
         raise DataFormatError("the file is not UTF-8 text", where=where, fix=fix) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,8 +54,8 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
 
 def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left_out: Counter[str]) -> Splits:
     read = {
-        name: list(_read_file(path, config, quarantine, left_out))
-        for name, path in task_files(config, run.study_folder).items()
+        name: list(_read_files(files, config, quarantine, left_out))
+        for name, files in task_files(config, run.study_folder).items()
     }
     if not any(read.values()) and quarantine.total:
         reason, count = quarantine.reasons.most_common(1)[0]
@@ -65,19 +65,23 @@ def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left
     return split_examples(read["path"], config.split) if config.path else read
 
 
-def _read_file(path: Path, config: TaskConfig, quarantine: Quarantine, left_out: Counter[str]) -> Iterator[Example]:
-    intake = Intake(path.name, quarantine)
+def _read_files(
+    files: Sequence[Path], config: TaskConfig, quarantine: Quarantine, left_out: Counter[str]
+) -> Iterator[Example]:
     seen: set[str] = set()
-    with progress(f"Read {path.name}", total=None, unit="examples") as bar:
-        for example in READERS[config.reader](path, config, intake):
-            bar.advance()
-            if example.id in seen:
-                intake.reject(example.id, "an id that occurred before")
-                continue
-            seen.add(example.id)
-            _check_labels(example, config, path.name)
-            yield example
-    left_out.update(intake.left_out)
+    named = files[0].name if len(files) == 1 else f"{len(files)} files"
+    with progress(f"Read {named}", total=None, unit="examples") as bar:
+        for path in files:
+            intake = Intake(path.name, quarantine)
+            for example in READERS[config.reader](path, config, intake):
+                bar.advance()
+                if example.id in seen:
+                    intake.reject(example.id, "an id that occurred before")
+                    continue
+                seen.add(example.id)
+                _check_labels(example, config, path.name)
+                yield example
+            left_out.update(intake.left_out)
 
 
 def _check_labels(example: Example, config: TaskConfig, file: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,13 +41,9 @@ def raw_files(node: Node, study_folder: Path) -> dict[str, Path]:
 
         root = input_root(node.config, study_folder)
         return {file.relative_to(root).as_posix(): file for file in files}
-    return {_name(file, files): file for file in files}
-
-
-def _name(file: Path, files: list[Path]) -> str:
-    """The file's name; with its folder's where another file of the node is called alike."""
-    alike = sum(other.name == file.name for other in files)
-    return file.name if alike == 1 else f"{file.parent.name}/{file.name}"
+    # By name, with the folder's where another file of the node is called alike.
+    alike = Counter(file.name for file in files)
+    return {file.name if alike[file.name] == 1 else f"{file.parent.name}/{file.name}": file for file in files}
 
 
 def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
@@ -55,13 +52,16 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
 
         return input_files(config, study_folder)
     if isinstance(config, TaskConfig):
-        from gmlm.finetuning.files import task_files
+        from gmlm.finetuning.files import companions, task_files
 
-        return task_files(config, study_folder).values()
+        files = [file for group in task_files(config, study_folder).values() for file in group]
+        return dict.fromkeys([*files, *companions(config, files)])
     if isinstance(config, ImportConfig):
         return [resolve_path(config.path, study_folder)]
     if isinstance(config, TranslatorConfig) and config.train is not None:
         return [resolve_path(config.train.parallel, study_folder)]
+    if isinstance(config, TranslatorConfig) and config.endpoint is not None:
+        return []
     if isinstance(config, TranslatorConfig | BaseModelConfig):
         return _model_files(config.model or "", study_folder)
     if isinstance(config, TranslatorScoreConfig):

@@ -8,6 +8,9 @@ from pathlib import Path
 from gmlm.config import TaskConfig
 from gmlm.finetuning.examples import Example
 from gmlm.finetuning.intake import Intake
+from gmlm.finetuning.readers.brat import read_brat
+from gmlm.finetuning.readers.cas import read_cas
+from gmlm.finetuning.readers.clef_nts import read_clef_nts
 from gmlm.finetuning.readers.conll import read_conll
 from gmlm.finetuning.readers.labels_jsonl import read_labels
 from gmlm.finetuning.readers.spans_jsonl import read_spans
@@ -20,5 +23,8 @@ READERS: Mapping[str, Reader] = {
     "conll": read_conll,
     "labels_jsonl": read_labels,
     "squad": read_squad,
+    "brat": read_brat,
+    "cas": read_cas,
+    "clef_nts": read_clef_nts,
 }
 """Readers by the name that a task gives."""

@@ -136,9 +136,22 @@ def test_text_with_any_line_end_survives_the_split_files(make_run, tmp_path):
 
 
 def test_paths_start_at_the_study_file(tmp_path):
-    assert task_files(SPANS, tmp_path) == {"path": tmp_path / "task.jsonl"}
+    assert task_files(SPANS, tmp_path) == {"path": [tmp_path / "task.jsonl"]}
     apart = SPANS.model_copy(update={"path": None, "train": "a", "dev": "b", "test": "/c"})
     assert list(task_files(apart, tmp_path)) == ["train", "dev", "test"]
+
+
+def test_folders_and_globs_give_their_files_in_order(tmp_path):
+    for name in ("set2.conll", "set1.conll", "set3.CONLL", "notes.txt", "more/set4.conll"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    conll = TaskConfig(kind="token_classification", reader="conll", path=".")
+    names = [file.name for file in task_files(conll, tmp_path)["path"]]
+    assert names == ["set4.conll", "set1.conll", "set2.conll", "set3.CONLL"]
+    some = conll.model_copy(update={"path": "set[12].conll"})
+    assert [file.name for file in task_files(some, tmp_path)["path"]] == ["set1.conll", "set2.conll"]
+    with pytest.raises(InputNotFoundError, match=r"no file of a kind that 'brat' reads \(.ann\)"):
+        task_files(conll.model_copy(update={"reader": "brat"}), tmp_path)
 
 
 REAL = {
