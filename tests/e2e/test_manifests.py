@@ -57,7 +57,8 @@ def cluster() -> Iterator[None]:
         pytest.skip("KUBECONFIG is not set: no cluster to apply manifests to")
     assert shutil.which("kubectl"), "kubectl is not on PATH"
     there = {item["metadata"]["name"] for item in ask("get", "namespaces")["items"]}
-    assert OURS not in there, f"the cluster has a namespace {OURS}, perhaps somebody's; delete it first"
+    if OURS in there:
+        pytest.skip(f"the platform is installed in {OURS}: these tests install it and remove it again")
     made = [name for name in NAMESPACES if name not in there]
     for name in made:
         kubectl("create", "namespace", name)
