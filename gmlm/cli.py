@@ -13,6 +13,7 @@ import typer
 
 from gmlm.kubernetes.cli import app as pipeline_app
 from gmlm.kubernetes.doctor.cli import doctor
+from gmlm.kubernetes.launcher.cli import app as kubernetes_app
 
 if TYPE_CHECKING:
     from gmlm.study.selection import Selection
@@ -210,6 +211,7 @@ _stage_command("audit", "Measure what the models remember of their training text
 _stage_command("report", "Write the report.")
 
 app.add_typer(pipeline_app, name="pipeline")
+app.add_typer(kubernetes_app, name="kubernetes")
 app.command()(doctor)
 
 

@@ -34,6 +34,8 @@ ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
 LIGHT_FILES = (
     "cli.py",
     "kubernetes/cli.py",
+    "kubernetes/launcher/cli.py",
+    "kubernetes/launcher/settings.py",
     "kubernetes/planning.py",
     "study/graph.py",
     "study/plan.py",

@@ -126,7 +126,7 @@ class Cluster:
                 break
             if wait is not None:
                 time.sleep(wait)
-        if status < 300:
+        if 200 <= status < 300:
             return answer
         if status == 404 and missing is not ...:
             return missing
