@@ -15,6 +15,7 @@ from gmlm.evaluation.scores import Prediction
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
+from gmlm.telemetry.metrics import observe_evaluation
 
 CELL, TASK = "cell:", "task:"
 """Prefixes of the roles of inputs."""
@@ -39,6 +40,7 @@ def evaluate(config: EvaluationConfig, run: StageRun) -> Manifest:
             cells.setdefault(task, {}).setdefault(system, {})[seed] = read_predictions(data)
     tasks = {task: TaskConfig.model_validate(run.inputs[f"{TASK}{task}"].config) for task in cells}
     record = {**compare_cells(config, tasks, cells, run.seed), "missing": missing}
+    observe_evaluation(record["tasks"])
     counters = {"in": len(plan), "out": len(plan) - len(missing), "rejected": 0, "dropped": len(missing)}
     file = run.write("scores.json", to_json(record))
     return run.publish(

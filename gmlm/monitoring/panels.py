@@ -9,9 +9,7 @@ from gmlm.telemetry import names
 from gmlm.telemetry.names import MetricName
 
 Kind = Literal["lines", "number", "bars"]
-Unit = Literal[
-    "none", "short", "percentunit", "s", "bytes", "dateTimeFromNow", "flops", "celsius", "watt", "currencyEUR"
-]
+Unit = Literal["none", "short", "percentunit", "s", "bytes", "celsius", "watt", "currencyEUR"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,13 @@ def rate(metric: MetricName, /, within: str = STUDY, part: str = "", **labels: s
     return f"rate({of(metric, within, part, **labels)}[$__rate_interval])"
 
 
-CHECKPOINTS = Annotation("checkpoints", f"changes({of(names.CHECKPOINT)}[$__interval]) > 0", "blue")
-PHASES = Annotation("phases begin", f"changes({of(names.START)}[$__interval]) > 0", "purple")
+# A new series has not "changed": what was not there an interval ago counts too.
+CHECKPOINTS = Annotation(
+    "checkpoints",
+    f"{of(names.CHECKPOINT)} unless {of(names.CHECKPOINT)} == {of(names.CHECKPOINT)} offset $__interval",
+    "blue",
+)
+PHASES = Annotation(
+    "phases begin", f"{of(names.RUNNING)} == 1 unless {of(names.RUNNING)} offset $__interval == 1", "purple"
+)
 MODELS = Variable("model", "Model", f"label_values({names.STEP.name}{{{STUDY}}}, model)")

@@ -23,6 +23,8 @@ COLORS = ("#3274d9", "#e0752d", "#56a64b", "#b877d9", "#e02f44", "#8ab8ff", "#f2
 THRESHOLDS = {"green": "#56a64b", "yellow": "#f2cc0c", "red": "#e02f44"}
 COLUMNS = 24
 ROW_INCHES = 2.6
+GAP = 5.0
+"""Space between two columns, in widths of a column."""
 MOST_SERIES = 8
 """Series named in a legend."""
 
@@ -34,10 +36,12 @@ def draw(
     from matplotlib.figure import Figure
 
     lines = _arranged(dashboard)
-    figure = Figure(figsize=(16, ROW_INCHES * len(lines) + 0.8), layout="constrained")
+    height = ROW_INCHES * len(lines) + 1.0
+    figure = Figure(figsize=(16, height))
     begun, ended = (datetime.fromtimestamp(t, UTC).strftime("%H:%M:%S") for t in (window.start, window.end))
-    figure.suptitle(f"{dashboard.title}    {begun} to {ended} UTC", fontsize=13, x=0.01, ha="left")
-    grid = figure.add_gridspec(len(lines), COLUMNS)
+    figure.suptitle(f"{dashboard.title}    {begun} to {ended} UTC", fontsize=13, x=0.01, ha="left", y=1 - 0.2 / height)
+    margins = {"left": 0.045, "right": 0.99, "top": 1 - 0.75 / height, "bottom": 0.35 / height}
+    grid = figure.add_gridspec(len(lines), COLUMNS, **margins, hspace=0.45, wspace=GAP)
     marks = [(mark.color, moments(prometheus, mark, window, variables)) for mark in dashboard.annotations]
     for row, panels in enumerate(lines):
         column = 0
@@ -94,7 +98,7 @@ def _draw_lines(axes: Any, panel: Panel, series: list[tuple[str, Any]], marks: l
 
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S"))
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=6, loc="best", framealpha=0.6)
+    axes.legend(fontsize=5.5, loc="upper right", ncols=2 if len(series) > 3 else 1, framealpha=0.6)
 
 
 def _draw_number(axes: Any, panel: Panel, series: list[tuple[str, Any]]) -> None:
@@ -112,11 +116,13 @@ def _draw_number(axes: Any, panel: Panel, series: list[tuple[str, Any]]) -> None
 
 def _draw_bars(axes: Any, panel: Panel, series: list[tuple[str, Any]]) -> None:
     last = [(name, points[-1][1]) for name, points in series][::-1]
-    axes.barh([name for name, _ in last], [value for _, value in last], color=[_color(panel, v) for _, v in last])
-    for place, (_, value) in enumerate(last):
-        axes.text(value, place, f" {in_unit(value, panel.unit)}", va="center", fontsize=7)
+    places = range(len(last))
+    axes.barh(places, [value for _, value in last], color=[_color(panel, value) for _, value in last], alpha=0.45)
+    for place, (name, value) in zip(places, last, strict=True):
+        text = f"{name}: {in_unit(value, panel.unit)}"
+        axes.text(0.01, place, text, va="center", fontsize=6.5, transform=axes.get_yaxis_transform())
+    axes.set_yticks([])
     _format(axes.xaxis, panel)
-    axes.margins(x=0.12)
     axes.grid(axis="x", alpha=0.25)
 
 

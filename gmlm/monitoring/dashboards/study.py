@@ -58,8 +58,13 @@ STAGES = (
 TEXTS = (
     Panel(
         "Documents",
-        "Documents of finished stages by what became of them: in = out + rejected + dropped.",
-        (Query(f"sum by (stage, outcome) ({of(names.DOCUMENTS)})", "{{stage}} {{outcome}}"),),
+        "Documents of finished stages by what became of them: in = out + rejected + dropped. None of a kind, no bar.",
+        (
+            Query(
+                f"sum by (stage, outcome) ({of(names.DOCUMENTS, stage='ingest|translate|corpus')}) > 0",
+                "{{stage}} {{outcome}}",
+            ),
+        ),
         "none",
         "bars",
         12,

@@ -86,3 +86,10 @@ def test_what_stalls_is_paired_with_an_alert_for_what_has_vanished(stalled):
 def test_whole_sources_of_metrics_are_watched_by_absent():
     absent = {rule["alert"] for rule in ALERTS if "absent(" in rule["expr"]}
     assert absent == {"GmlmExportersAbsent", "GmlmKubeStateMetricsAbsent", "GmlmGpuMetricsAbsent"}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=named)
+def test_the_tutorial_lists_an_alert_with_its_severity(rule):
+    tutorial = (ROOT / "docs" / "tutorials" / "watching-a-run.md").read_text(encoding="utf-8")
+    link = f"| [{rule['alert']}](../runbooks.md#{rule['alert'].lower()}) | {rule['labels']['severity']} |"
+    assert link in tutorial
