@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gmlm.kubernetes.doctor.api import Api
+from gmlm.kubernetes.doctor.api import Answer, Api
 from gmlm.kubernetes.doctor.finding import Finding, fail, ok, warn
 from gmlm.kubernetes.profile import Profile
 
@@ -29,16 +29,21 @@ def check_rights(profile: Profile, api: Api) -> Iterator[Finding]:
         yield warn("your rights", f"no right to {', '.join(missing)}: no logs, and no reasons why pods die", fix)
     else:
         yield ok("your rights", "pods and logs may be read")
-    account = next((name for name in ACCOUNTS if _exists(api, name)), None)
-    if account is None:
+    named = [profile.service_account, profile.multi_node.service_account if profile.multi_node else None]
+    for account in filter(None, named):
+        if _account(api, account).status == 404:
+            fix = "make it, see k8s/base/service-accounts.yaml, or name yours in the profile"
+            yield fail(f"account {account}", f"there is no such service account in {api.namespace}", fix)
+    account_of_runs = profile.service_account or next((name for name in ACCOUNTS if _account(api, name).found), None)
+    if account_of_runs is not None:
+        yield from _check_account(profile, api, account_of_runs)
+    else:
         fix = "see which service account runs have, and that it may do what k8s/base/rbac.yaml lists"
-        yield warn("rights of pods", f"neither {' nor '.join(ACCOUNTS)} found in {api.namespace}", fix)
-        return
-    yield from _check_account(profile, api, account)
+        yield warn("rights of pods", f"none of {', '.join(ACCOUNTS)} found in {api.namespace}", fix)
 
 
-def _exists(api: Api, account: str) -> bool:
-    return api.get(f"/api/v1/namespaces/{api.namespace}/serviceaccounts/{account}").found
+def _account(api: Api, name: str) -> Answer:
+    return api.get(f"/api/v1/namespaces/{api.namespace}/serviceaccounts/{name}")
 
 
 def _check_account(profile: Profile, api: Api, account: str) -> Iterator[Finding]:

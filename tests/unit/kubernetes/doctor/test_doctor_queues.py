@@ -121,3 +121,23 @@ def test_rights_that_cannot_be_asked_for_are_a_warning(profile: Any, api: Any) -
 
 def test_an_unknown_service_account_is_a_warning(profile: Any, api: Any) -> None:
     assert verdicts(check_rights(profile(), api)) == ["ok", "warn"]
+
+
+def test_the_account_of_the_profile_is_the_one_that_counts(profile: Any, api: Any) -> None:
+    api.objects[ACCOUNT] = {}
+    api.rights["list", "pods", "", "own"] = False
+    assert [str(it) for it in check_rights(profile("service_account: own"), api)][1].startswith("fail  account own")
+    api.objects[ACCOUNT.replace("pipeline-runner", "own")] = {}
+    assert verdicts(check_rights(profile("service_account: own"), api)) == ["ok", "warn"]
+
+
+def test_the_account_of_the_workers_must_be_there(profile: Any, api: Any) -> None:
+    api.objects[ACCOUNT] = {}
+    wanted = profile("multi_node: {scratch_claim: c, launcher: job, service_account: trainer}")
+    found = {it.subject: str(it.verdict) for it in check_rights(wanted, api)}
+    assert found == {"your rights": "ok", "account trainer": "fail", "rights of pipeline-runner": "ok"}
+
+
+def test_an_account_that_may_not_be_read_is_not_held_to_be_missing(profile: Any, api: Any) -> None:
+    api.hidden.add(ACCOUNT.replace("pipeline-runner", "own"))
+    assert verdicts(check_rights(profile("service_account: own"), api)) == ["ok", "ok"]
