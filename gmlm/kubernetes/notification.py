@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from gmlm.errors import GmlmError
+from gmlm.kubernetes.launcher.reap import reap_own
 from gmlm.kubernetes.planning import read_study
 from gmlm.kubernetes.pods import pod_failures
 from gmlm.kubernetes.statuses import list_failures
@@ -12,7 +13,9 @@ from gmlm.storage import open_store
 
 
 def notify_exit(store: str, study: str, run_id: str) -> str:
-    """Print, and return, one fact a line: failed nodes, and pods that died.
+    """Print, and return, one fact a line: failed nodes, pods that died, and groups of pods that were still at work.
+
+    The latter are removed: whoever followed them has ended, or was cancelled.
 
     Never fails: a run whose store is gone must still say so. It does without `PipelineTaskFinalStatus`, which backends
     before 2.2 refuse to compile.
@@ -24,5 +27,6 @@ def notify_exit(store: str, study: str, run_id: str) -> str:
     except GmlmError as error:
         lines.append(str(error))
     lines += pod_failures(run_id)
+    lines += reap_own(run_id)
     print("\n".join(lines), file=sys.stderr, flush=True)
     return "\n".join(lines)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from gmlm.errors import AccessDeniedError, GmlmError
 from gmlm.kubernetes import pods
+from gmlm.kubernetes.launcher.cluster import NAMESPACE_FILE, Cluster
 from gmlm.kubernetes.launcher.names import JOB_LABEL, MANAGED_SELECTOR, RUN_LABEL
+from gmlm.kubernetes.launcher.state import state_of
 
 KINDS = ("TrainJob", "JobSet", "Job")
 ENDED = {"Succeeded", "Failed", "Error"}
@@ -22,8 +25,9 @@ class Objects(Protocol):
 def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> list[str]:
     """Remove what the launcher has made for runs that are over, and return `KIND/NAME` of each.
 
-    Only objects with the launcher's labels and the label of a run are looked at. If workflows cannot be listed, the
-    error goes up, and nothing is removed.
+    Only objects with the launcher's labels and the label of a run are looked at. Groups that have ended hold nothing;
+    they stay, to be looked at, and go with their workflow. If workflows cannot be listed, the error goes up, and
+    nothing is removed.
 
     Args:
         cluster: Where to look.
@@ -38,6 +42,8 @@ def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> 
             labels = found["metadata"]["labels"]
             if _belongs_to_another(found) or labels[JOB_LABEL] != found["metadata"]["name"]:
                 continue
+            if state_of(found).phase not in ("running", "suspended"):
+                continue
             its_run = labels[RUN_LABEL]
             if run is None and alive.setdefault(its_run, _is_alive(cluster, its_run)):
                 continue
@@ -45,6 +51,21 @@ def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> 
                 cluster.delete(kind, found["metadata"]["name"], seconds=None)
             removed.append(f"{kind}/{found['metadata']['name']}")
     return removed
+
+
+def reap_own(run: str) -> list[str]:
+    """Remove what this run has left behind, at its end; one line each. Without cluster or rights there is none.
+
+    Never fails, as `notify_exit`, which calls it, must not.
+    """
+    if not NAMESPACE_FILE.exists():
+        return []
+    try:
+        return [f"removed {name}" for name in reap(Cluster(), run=run)]
+    except AccessDeniedError:
+        return []
+    except GmlmError as error:
+        return [str(error)]
 
 
 def _is_alive(cluster: Objects, run: str) -> bool:

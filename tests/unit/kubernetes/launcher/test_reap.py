@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gmlm.errors import AccessDeniedError
+from gmlm.errors import AccessDeniedError, ClusterError
+from gmlm.kubernetes.launcher import reap as reap_module
 from gmlm.kubernetes.launcher.group import PodGroup
 from gmlm.kubernetes.launcher.names import RUN_LABEL
-from gmlm.kubernetes.launcher.reap import reap
+from gmlm.kubernetes.launcher.reap import reap, reap_own
 from gmlm.kubernetes.launcher.render import render_group
+from gmlm.kubernetes.notification import notify_exit
 
 Make = Callable[..., PodGroup]
 
@@ -39,6 +42,22 @@ def test_a_group_whose_run_has_ended_is_removed(cluster: Any, make_group: Make, 
 def test_a_group_whose_run_is_forgotten_is_removed(cluster: Any, make_group: Make) -> None:
     assert reap(cluster) == [] == cluster.calls
     name = made(cluster, make_group())
+    assert reap(cluster) == [name]
+
+
+@pytest.mark.parametrize("condition", ["Failed", "Complete", "Completed"])
+def test_a_group_that_has_ended_stays_to_be_looked_at(cluster: Any, make_group: Make, condition: str) -> None:
+    """It holds no resources, and goes with its workflow."""
+    made(cluster, make_group())
+    for found in cluster.objects.values():
+        found["status"] = {"conditions": [{"type": condition, "status": "True"}]}
+    assert reap(cluster) == []
+
+
+def test_a_group_that_waits_in_a_queue_is_removed(cluster: Any, make_group: Make) -> None:
+    name = made(cluster, make_group())
+    for found in cluster.objects.values():
+        found["status"] = {"conditions": [{"type": "Suspended", "status": "True"}]}
     assert reap(cluster) == [name]
 
 
@@ -101,3 +120,36 @@ def test_nothing_is_removed_where_runs_cannot_be_asked_for(cluster: Any, make_gr
     with pytest.raises(AccessDeniedError):
         reap(cluster)
     assert len(cluster.objects) == 1
+
+
+@pytest.fixture
+def in_a_pod(cluster: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """This process, as if it ran in a pod of a namespace."""
+    (tmp_path / "namespace").write_text("gmlm")
+    monkeypatch.setattr(reap_module, "NAMESPACE_FILE", tmp_path / "namespace")
+    monkeypatch.setattr(reap_module, "Cluster", lambda: cluster)
+    return cluster
+
+
+def test_a_run_that_ends_takes_its_groups_along(in_a_pod: Any, make_group: Make, tmp_path: Path) -> None:
+    name = made(in_a_pod, make_group())
+    in_a_pod.create(workflow("Running"))
+    assert f"removed {name}" in notify_exit(str(tmp_path), "name: x\n", "run-1").splitlines()
+    assert tuple(name.split("/")) not in in_a_pod.objects
+
+
+def test_without_rights_or_cluster_the_word_on_a_run_is_given_all_the_same(
+    in_a_pod: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(error: Exception) -> None:
+        def select(kind: str, selector: str) -> list[dict[str, Any]]:
+            raise error
+
+        monkeypatch.setattr(in_a_pod, "select", select, raising=False)
+
+    refuse(AccessDeniedError("jobs is forbidden"))
+    assert reap_own("run-1") == []
+    refuse(ClusterError("the server does not answer"))
+    assert reap_own("run-1") == ["the server does not answer"]
+    monkeypatch.setattr(reap_module, "NAMESPACE_FILE", tmp_path / "none")
+    assert reap_own("run-1") == []
