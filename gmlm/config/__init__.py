@@ -17,9 +17,10 @@ from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig,
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.config.report import ReportConfig, ReportSettings
 from gmlm.config.study import StudyConfig
-from gmlm.config.tasks import CellConfig, FinetuneConfig, TaskConfig
+from gmlm.config.tasks import CellConfig, FinetuneConfig, GridConfig, TaskConfig
 from gmlm.config.translation import (
     DecodingConfig,
+    EndpointConfig,
     QualityConfig,
     ReferenceConfig,
     RetryConfig,
@@ -38,9 +39,11 @@ __all__ = [
     "CanaryConfig",
     "CellConfig",
     "DecodingConfig",
+    "EndpointConfig",
     "EvaluationConfig",
     "FinetuneConfig",
     "FloorConfig",
+    "GridConfig",
     "ImportConfig",
     "ModelConfig",
     "OptimisationConfig",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,24 @@ from gmlm.config.base import Frozen
 from gmlm.config.optimisation import OptimisationConfig
 
 TaskKind = Literal["token_classification", "multi_label", "question_answering"]
+
+
+class GridConfig(Frozen):
+    """What a cell tries beside its settings; every combination is trained, and dev picks one."""
+
+    learning_rate: tuple[float, ...] = ()
+    """Peak learning rates; none: the one of `optimisation`."""
+    batch_size: tuple[int, ...] = ()
+    """Windows of one optimiser step; none: `batch_size`."""
+    epochs: tuple[int, ...] = ()
+    """Passes over the training windows; none: `epochs`."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        for name, values in self:
+            if any(value <= 0 for value in values) or len(set(values)) < len(values):
+                raise ValueError(f"'{name}' must hold positive numbers, each once")
+        return self
 
 
 class FinetuneConfig(Frozen):
@@ -25,6 +44,31 @@ class FinetuneConfig(Frozen):
     """Tokens by which neighbouring windows of a long document overlap."""
     optimisation: OptimisationConfig = OptimisationConfig(learning_rate=3e-5, warmup_ratio=0.1)
     """Optimiser and schedule."""
+    grid: GridConfig | None = None
+    """Learning rates, batch sizes and epochs to choose from by the dev score; none: the settings above."""
+
+    def choices(self) -> list[FinetuneConfig]:
+        """Every combination of the grid, or these settings alone."""
+        grid, rate = self.grid or GridConfig(), self.optimisation.learning_rate
+        combined = product(
+            grid.learning_rate or (rate,), grid.batch_size or (self.batch_size,), grid.epochs or (self.epochs,)
+        )
+        return [
+            self.model_copy(
+                update={
+                    "grid": None,
+                    "optimisation": self.optimisation.model_copy(update={"learning_rate": learning_rate}),
+                    "batch_size": batch_size,
+                    "epochs": epochs,
+                }
+            )
+            for learning_rate, batch_size, epochs in combined
+        ]
+
+    def choice(self) -> dict[str, float]:
+        """What a grid chooses, as numbers."""
+        rate = self.optimisation.learning_rate
+        return {"learning_rate": rate, "batch_size": self.batch_size, "epochs": self.epochs}
 
 
 class TaskConfig(Frozen):

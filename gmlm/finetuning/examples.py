@@ -90,6 +90,17 @@ class Question:
 Example = SpanDocument | LabelledDocument | Question
 
 
+def to_gold(example: Example) -> list[Any]:
+    """The gold standard of an example as predictions files hold it: spans, labels, or answers."""
+    match example:
+        case SpanDocument():
+            return [asdict(span) for span in example.spans]
+        case LabelledDocument():
+            return list(example.labels)
+        case Question():
+            return [asdict(answer) for answer in example.answers]
+
+
 def to_json_lines(examples: Iterable[Example]) -> bytes:
     """The examples as JSONL with sorted keys."""
     lines = (json.dumps(asdict(example), ensure_ascii=False, sort_keys=True) for example in examples)

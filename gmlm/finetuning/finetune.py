@@ -7,23 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import torch
-from torch import nn
-
 from gmlm.config import CellConfig, TaskConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.evaluation.scores import Prediction, metric_of, score
-from gmlm.finetuning.batching import plan_batches
-from gmlm.finetuning.examples import Example, LabelledDocument, Question, SpanDocument, from_json_lines
-from gmlm.finetuning.multi_label import MultiLabel
-from gmlm.finetuning.objective import Encoder, Objective, load_encoder
-from gmlm.finetuning.question_answering import QuestionAnswering
+from gmlm.finetuning.candidates import Candidate, best_candidate, model_of
+from gmlm.finetuning.examples import Example, from_json_lines
+from gmlm.finetuning.objective import load_encoder
 from gmlm.finetuning.splits import SPLITS
-from gmlm.finetuning.token_classification import TokenClassification
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 from gmlm.telemetry.metrics import observe_cell
-from gmlm.training import TrainingMetrics, TrainingResult, train
 
 REPORTED = ("f1", "precision", "recall", "exact_match")
 """Scores that the manifest names as metrics."""
@@ -33,7 +26,8 @@ def finetune(config: CellConfig, run: StageRun) -> Manifest:
     """Fine-tune a model on a task and predict dev and test.
 
     Writes `predictions.dev.jsonl` and `predictions.test.jsonl` (id, gold and predicted of each document, and no text
-    but that of answers), `scores.json` and `training.json`. An interrupted training goes on from its checkpoint.
+    but that of answers), `scores.json` and `training.json`. An interrupted training goes on from its checkpoint. Where
+    the task has a grid, every choice is trained, dev picks one, and that one alone reads the test set.
 
     Raises:
         ModelMismatchError: Model and tokenizer do not belong together.
@@ -43,90 +37,28 @@ def finetune(config: CellConfig, run: StageRun) -> Manifest:
     splits = {name: _read_split(name, config.task, run) for name in SPLITS}
     model_input = run.inputs["model"]
     encoder = load_encoder(run.local_folder(model_input, "model"), f"model {model_input.name}")
-    objective = make_objective(config.task, encoder, _read_labels(run), splits["train"])
-    model, result, windows = _trained(config, objective, splits["train"], run)
-    predictions, threshold = _predict(objective, model, splits)
+    best, tried = best_candidate(config, encoder, _read_labels(run), splits, run)
+    predictions = {"dev": best.dev, "test": best.predict("test", splits["test"])}
     scores = {name: score(config.task, rows) for name, rows in predictions.items()}
     files = [
         run.write(f"predictions.{name}.jsonl", _json_lines(rows), rows=len(rows)) for name, rows in predictions.items()
     ]
-    observe_cell(_model_of(config, run), run.inputs["task"].name, scores)
+    observe_cell(model_of(config, run), run.inputs["task"].name, scores)
     metric = metric_of(config.task)
-    record = {"metric": metric.name, "convention": metric.convention, **scores, "threshold": threshold}
+    record = {"metric": metric.name, "convention": metric.convention, **scores, "threshold": best.threshold}
     files.append(run.write("scores.json", _json(record)))
-    curve = {"steps": result.steps, "windows": windows, "curve": [asdict(point) for point in result.curve]}
-    files.append(run.write("training.json", _json({**curve, "unplaceable": objective.unplaceable})))
+    files.append(run.write("training.json", _json(_training(best, tried))))
     metrics = {f"{name}_{key}": scores[name][key] for name in scores for key in REPORTED if key in scores[name]}
     given = sum(len(examples) for examples in splits.values())
-    counters = {"in": given, "out": given, "rejected": 0, "unplaceable": objective.unplaceable, "windows": windows}
-    return run.publish("predictions", config, files, counters=counters, metrics=metrics)
+    counters = {"in": given, "out": given, "rejected": 0, "unplaceable": best.objective.unplaceable}
+    return run.publish("predictions", config, files, counters=counters | {"windows": best.windows}, metrics=metrics)
 
 
-def make_objective(task: TaskConfig, encoder: Encoder, labels: Sequence[str], train: Sequence[Example]) -> Objective:
-    """The objective of a task's kind."""
-    if task.kind == "token_classification":
-        return TokenClassification(encoder, task.finetuning, labels)
-    if task.kind == "multi_label":
-        return MultiLabel(encoder, task.finetuning, labels)
-    return QuestionAnswering(encoder, task.finetuning, train, task.article_stripping)
-
-
-def _trained(
-    config: CellConfig, objective: Objective, examples: Sequence[Example], run: StageRun
-) -> tuple[nn.Module, TrainingResult, int]:
-    """The trained model, its loss curve, and the number of training windows."""
-    settings = config.task.finetuning
-    items = objective.training_items(examples)
-    plan = plan_batches(items, settings.batch_size, settings.epochs, config.seed)
-    tokens = settings.epochs * sum(len(window.ids) for item in items for window in item.windows)
-    torch.manual_seed(config.seed)  # of the head; train() seeds every step by itself
-    model = objective.load_model()
-    result = train(
-        model,
-        loss=objective.loss,
-        batches=lambda step: [objective.collate([items[index] for index in plan[step]])],
-        steps=len(plan),
-        optimisation=settings.optimisation,
-        seed=config.seed,
-        fingerprint=run.fingerprint,
-        checkpoints=run.scratch / "checkpoints",
-        hooks=[
-            TrainingMetrics(run.stage, tokens / len(plan), model=_model_of(config, run), task=run.inputs["task"].name)
-        ],
-        description=f"Fine-tune {run.name}",
-    )
-    return model, result, sum(len(item.windows) for item in items)
-
-
-def _model_of(config: CellConfig, run: StageRun) -> str:
-    """The model's name in the study, which the cell's name begins with."""
-    return run.name.removesuffix(f"--{run.inputs['task'].name}--{config.seed}")
-
-
-def _predict(
-    objective: Objective, model: nn.Module, splits: Mapping[str, list[Example]]
-) -> tuple[dict[str, list[Prediction]], float | None]:
-    """Predictions of dev and test, and the threshold, which only dev has a say in."""
-    outputs = {name: objective.outputs(model, splits[name], f"Predict {name}") for name in ("dev", "test")}
-    threshold = objective.tune(outputs["dev"], splits["dev"])
-    predictions: dict[str, list[Prediction]] = {}
-    for name, rows in outputs.items():
-        decided = objective.decide(rows, splits[name], threshold)
-        predictions[name] = [
-            {"id": example.id, "gold": _gold(example), "predicted": predicted}
-            for example, predicted in zip(splits[name], decided, strict=True)
-        ]
-    return predictions, threshold
-
-
-def _gold(example: Example) -> list[Any]:
-    match example:
-        case SpanDocument():
-            return [asdict(span) for span in example.spans]
-        case LabelledDocument():
-            return list(example.labels)
-        case Question():
-            return [asdict(answer) for answer in example.answers]
+def _training(best: Candidate, tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The loss curve of the settings that dev chose, and where there was a choice, all with their dev scores."""
+    record = {"steps": best.result.steps, "windows": best.windows, "unplaceable": best.objective.unplaceable}
+    choice = {"grid": list(tried), "chosen": best.settings.choice()} if tried else {}
+    return {**record, "curve": [asdict(point) for point in best.result.curve], **choice}
 
 
 def _read_split(name: str, task: TaskConfig, run: StageRun) -> list[Example]:

@@ -8,8 +8,9 @@ import math
 import pytest
 from safetensors.torch import load_file, save_file
 
-from gmlm.config import CellConfig, TaskConfig
+from gmlm.config import CellConfig, FinetuneConfig, GridConfig, TaskConfig
 from gmlm.errors import InterruptedRunError, ModelMismatchError
+from gmlm.finetuning import candidates
 from gmlm.finetuning import finetune as stage
 
 KINDS = ["token_classification", "multi_label", "question_answering"]
@@ -98,7 +99,7 @@ def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(fit, kind):
 def test_an_interrupted_cell_ends_with_the_bytes_of_an_uninterrupted_one(fit, monkeypatch, fast_optimisation):
     optimisation = fast_optimisation.model_copy(update={"checkpoint_every": 4, "log_every": 3})
     whole = fit(epochs=5, optimisation=optimisation, name="whole")
-    train, seen = stage.train, []
+    train, seen = candidates.train, []
 
     def interrupted_at(last):
         def interrupted(model, *, batches, **given):
@@ -112,13 +113,88 @@ def test_an_interrupted_cell_ends_with_the_bytes_of_an_uninterrupted_one(fit, mo
 
         return interrupted
 
-    monkeypatch.setattr(stage, "train", interrupted_at(10))
+    monkeypatch.setattr(candidates, "train", interrupted_at(10))
     with pytest.raises(InterruptedRunError):
         fit(epochs=5, optimisation=optimisation, name="stopped")
-    monkeypatch.setattr(stage, "train", interrupted_at(math.inf))
+    monkeypatch.setattr(candidates, "train", interrupted_at(math.inf))
     resumed = fit(epochs=5, optimisation=optimisation, name="stopped")
     assert seen[: seen.index(10) + 2] == [*range(11), 8]  # from the checkpoint behind step 8, not from the start
     assert resumed.hashes() == whole.hashes()
+
+
+GRID = GridConfig(learning_rate=(1e-6, 5e-3), epochs=(1, 12))
+
+
+def test_a_grid_predicts_with_what_dev_scores_highest(fit, calm_model, fast_optimisation):
+    cell = fit(model=calm_model, grid=GRID, name="grid")
+    training = cell.json("training.json")
+    tried = training["grid"]
+    assert [(choice["learning_rate"], choice["epochs"]) for choice in tried] == [
+        (1e-6, 1),
+        (1e-6, 12),
+        (5e-3, 1),
+        (5e-3, 12),
+    ]
+    best = max(tried, key=lambda choice: choice["dev"])
+    assert training["chosen"] == {"learning_rate": 5e-3, "batch_size": best["batch_size"], "epochs": 12}
+    assert cell.json("scores.json")["dev"]["f1"] == best["dev"]
+    optimisation = fast_optimisation.model_copy(update={"learning_rate": 5e-3})
+    alone = fit(model=calm_model, epochs=12, optimisation=optimisation, name="alone")
+    assert cell.predictions() == alone.predictions()
+    assert training["curve"] == alone.json("training.json")["curve"]
+
+
+def test_the_first_of_equal_choices_is_taken_and_only_it_reads_the_test_set(fit, monkeypatch):
+    read = []
+    predict = candidates.Candidate.predict
+    monkeypatch.setattr(
+        candidates.Candidate, "predict", lambda self, *given: (read.append(given[0]), predict(self, *given))[1]
+    )
+    cell = fit(grid=GridConfig(learning_rate=(1e-9, 2e-9)), epochs=1)
+    tried = cell.json("training.json")["grid"]
+    assert tried[0]["dev"] == tried[1]["dev"]
+    assert cell.json("training.json")["chosen"]["learning_rate"] == 1e-9
+    assert read == ["test"]
+
+
+def test_an_interrupted_grid_trains_no_finished_choice_again(fit, monkeypatch, fast_optimisation):
+    optimisation = fast_optimisation.model_copy(update={"checkpoint_every": 4})
+    whole = fit(grid=GRID, optimisation=optimisation, name="whole")
+    train, runs = candidates.train, []
+
+    def counted(model, *, batches, fingerprint, **given):
+        def counting(step):
+            runs.append(fingerprint[-2:])
+            if runs.count("/1") == 10 and len(set(runs)) == 2 and not resumed:
+                raise InterruptedRunError("stopped")
+            return batches(step)
+
+        return train(model, batches=counting, fingerprint=fingerprint, **given)
+
+    resumed = False
+    monkeypatch.setattr(candidates, "train", counted)
+    with pytest.raises(InterruptedRunError):
+        fit(grid=GRID, optimisation=optimisation, name="stopped")
+    resumed, first = True, runs.count("/0")
+    again = fit(grid=GRID, optimisation=optimisation, name="stopped")
+    assert runs.count("/0") == first > 0
+    assert again.hashes() == whole.hashes()
+
+
+def test_settings_without_a_grid_are_the_only_choice():
+    settings = FinetuneConfig(epochs=7, batch_size=4)
+    assert settings.choices() == [settings]
+    wide = settings.model_copy(update={"grid": GridConfig(batch_size=(8, 16))})
+    assert [(choice.batch_size, choice.epochs, choice.grid) for choice in wide.choices()] == [
+        (8, 7, None),
+        (16, 7, None),
+    ]
+
+
+@pytest.mark.parametrize("values", [(0.0,), (-1e-5,), (1e-5, 1e-5)])
+def test_a_grid_of_no_or_equal_values_is_refused(values):
+    with pytest.raises(ValueError, match="positive numbers, each once"):
+        GridConfig(learning_rate=values)
 
 
 def test_the_threshold_is_chosen_on_dev_alone(make_run, make_model, make_task, fast_config, annotated):
