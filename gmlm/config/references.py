@@ -24,6 +24,7 @@ def check_references(study: StudyConfig) -> None:
     for where, name, defined in _references(study):
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
+    _check_restricted(study)
 
 
 def _check_systems(study: StudyConfig) -> None:
@@ -35,6 +36,15 @@ def _check_systems(study: StudyConfig) -> None:
             raise ValueError(
                 f"evaluation: {system!r} stands for two things; the floors and other systems need own names"
             )
+
+
+def _check_restricted(study: StudyConfig) -> None:
+    """Restricted sources are sent to no service that is not declared to be in the house."""
+    for name, translation in study.translations.items():
+        endpoint = study.translators[translation.translator].endpoint
+        if endpoint is not None and not endpoint.in_cluster and study.sources[translation.source].restricted:
+            what = f"the source {translation.source!r} is restricted and would be sent to a service outside"
+            raise ValueError(f"translations.{name}: {what}; use a local model, or an endpoint with 'in_cluster: true'")
 
 
 def _suggestion(name: str, defined: Mapping[str, object]) -> str:

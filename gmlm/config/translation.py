@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -56,6 +58,43 @@ class DecodingConfig(Frozen):
     """Where it runs."""
 
 
+PromptFamily = Literal["plain", "eurollm", "tower", "translategemma"]
+"""Families of decoder-only translators by how they are asked."""
+
+
+class EndpointConfig(Frozen):
+    """A decoder-only translator behind an OpenAI-compatible service, such as vLLM. A key comes from OPENAI_API_KEY."""
+
+    url: str
+    """Base address, such as `http://vllm.models.svc:8000/v1`."""
+    model: str
+    """Name under which it is served."""
+    family: PromptFamily = "plain"
+    """How the model is asked."""
+    in_cluster: bool = False
+    """Declares that the service runs in the house, so that restricted text may be sent to it; the address must be one
+    that does not leave it: a service of the cluster, this machine, or a private network."""
+    concurrency: int = Field(16, gt=0)
+    """Requests at a time."""
+    timeout: float = Field(300, gt=0)
+    """Seconds that a request may take."""
+
+    @model_validator(mode="after")
+    def _stays_inside(self) -> Self:
+        if self.in_cluster and not is_inside(self.url):
+            raise ValueError("'in_cluster' is set, but the url leads out: name a service, this machine or a private IP")
+        return self
+
+
+def is_inside(url: str) -> bool:
+    """Whether the host of an address can only be meant within a cluster, a machine or a private network."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".svc", ".cluster.local", ".internal", ".local", ".localhost"))
+
+
 class TranslatorConfig(Frozen):
     """A translation model and how it decodes."""
 
@@ -63,6 +102,10 @@ class TranslatorConfig(Frozen):
     """Hub name or local path, such as `Helsinki-NLP/opus-mt-tc-big-en-de`."""
     train: TranslatorTraining | None = None
     """Train a small one from scratch."""
+    endpoint: EndpointConfig | None = None
+    """Ask a service instead."""
+    non_commercial: bool = False
+    """Take weights whose licence forbids commercial use, such as NLLB's."""
     decoding: DecodingConfig = DecodingConfig()
     """Engine, beams and batches."""
     references: tuple[Name, ...] = ()
@@ -70,8 +113,8 @@ class TranslatorConfig(Frozen):
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
-        if (self.model is None) == (self.train is None):
-            raise ValueError("give exactly one of 'model' and 'train'")
+        if sum(origin is not None for origin in (self.model, self.train, self.endpoint)) != 1:
+            raise ValueError("give exactly one of 'model', 'train' and 'endpoint'")
         return self
 
 

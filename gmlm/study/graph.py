@@ -11,6 +11,7 @@ from gmlm.config import (
     AuditConfig,
     BaseModelConfig,
     CellConfig,
+    DecodingConfig,
     EvaluationConfig,
     FinetuneConfig,
     FloorConfig,
@@ -20,7 +21,6 @@ from gmlm.config import (
     StudyConfig,
     TokensConfig,
     TranslateConfig,
-    TranslatorConfig,
     TranslatorScoreConfig,
     TreatmentConfig,
 )
@@ -79,7 +79,8 @@ class _GraphBuilder:
     def _add_translations(self) -> None:
         for name, translator in self._study.translators.items():
             # How it decodes and what it is scored on is no part of the model: a change there trains nothing again.
-            self._add("translator", name, TranslatorConfig(model=translator.model, train=translator.train), {})
+            model = translator.model_copy(update={"decoding": DecodingConfig(), "references": ()})
+            self._add("translator", name, model, {})
             for reference in translator.references:
                 config = TranslatorScoreConfig(
                     decoding=translator.decoding, reference=self._study.references[reference]

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from transformers import AutoConfig
 
-from gmlm.config import TranslatorConfig, TranslatorTraining
+from gmlm.config import EndpointConfig, TranslatorConfig, TranslatorTraining
 from gmlm.config.paths import resolve_path
 from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.shards import Quarantine
 from gmlm.stage import StageRun
-from gmlm.translation.engines.engine import MODEL_FOLDER
+from gmlm.translation.engines.engine import ENDPOINT_FILE, MODEL_FOLDER
+from gmlm.translation.licences import check_licence
 from gmlm.translation.marian import train_marian, training_json
 from gmlm.translation.parallel import read_training_pairs
 from gmlm.translation.pretrained import model_files, model_folder
@@ -22,14 +23,25 @@ from gmlm.translation.pretrained import model_files, model_folder
 def build_translator(config: TranslatorConfig, run: StageRun) -> Manifest:
     """Publish a Hugging Face sequence-to-sequence folder under `model/`; a trained one with `training.json`.
 
+    For a service, `model/endpoint.json` says which.
+
     Raises:
         InputNotFoundError: The parallel text or the model does not exist.
         EmptyCorpusError: No pair of the parallel text can be trained on.
+        ConfigError: Its licence forbids commercial use, and the study does not say that there is none.
         ModelMismatchError: The model is no sequence-to-sequence model with safetensors weights.
     """
     if config.train is not None:
         return _train(config, config.train, run)
+    if config.endpoint is not None:
+        return _describe(config, config.endpoint, run)
     return _copy(config, str(config.model), run)
+
+
+def _describe(config: TranslatorConfig, endpoint: EndpointConfig, run: StageRun) -> Manifest:
+    check_licence(endpoint.model, None, non_commercial=config.non_commercial)
+    file = run.write(f"{MODEL_FOLDER}/{ENDPOINT_FILE}", endpoint.model_dump_json(indent=2).encode() + b"\n")
+    return run.publish("model", config, [file], counters={"in": 1, "out": 1, "rejected": 0})
 
 
 def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun) -> Manifest:
@@ -56,6 +68,7 @@ def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun
 
 def _copy(config: TranslatorConfig, model: str, run: StageRun) -> Manifest:
     folder, copy = model_folder(model, run.study_folder), run.scratch / MODEL_FOLDER
+    check_licence(model, folder, non_commercial=config.non_commercial)
     copy.mkdir(parents=True, exist_ok=True)
     for file in model_files(folder):
         shutil.copyfile(file, copy / file.name)

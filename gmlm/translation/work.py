@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from gmlm.config import TranslateConfig
-from gmlm.errors import ConfigError
+from gmlm.errors import AccessDeniedError, ConfigError
 from gmlm.stage import StageRun
 from gmlm.storage.lease import LeaseLostError, Leases
 from gmlm.telemetry import Progress, get_logger
@@ -52,10 +52,29 @@ def source_shards(config: TranslateConfig, run: StageRun) -> SourceShards:
     return SourceShards(run.store, run.inputs["documents"], config.translation.documents_per_shard)
 
 
+def check_may_be_sent(run: StageRun) -> None:
+    """Refuse to send a restricted source to a service that is not declared to be in the house.
+
+    The study was checked when it was read; this holds for whoever calls the stage.
+
+    Raises:
+        AccessDeniedError: It would be sent.
+    """
+    endpoint = run.inputs["translator"].config.get("endpoint")
+    restricted = run.inputs["documents"].config.get("restricted")
+    if restricted and isinstance(endpoint, dict) and not endpoint.get("in_cluster"):
+        raise AccessDeniedError(
+            "the source is restricted and may not be sent to a service outside",
+            where=f"{run.stage}/{run.name}",
+            fix="use a local model, or an endpoint with 'in_cluster: true'",
+        )
+
+
 class Worker:
     """Translates shards until all of a translation are finished, whoever finishes them."""
 
     def __init__(self, config: TranslateConfig, run: StageRun, bar: Progress) -> None:
+        check_may_be_sent(run)
         self._config, self._run, self._bar = config, run, bar
         self._shards = source_shards(config, run)
         self._translator = ShardTranslator(config, run)

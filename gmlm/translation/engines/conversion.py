@@ -14,6 +14,7 @@ from gmlm.errors import ModelMismatchError
 from gmlm.storage.files import explained
 from gmlm.telemetry import get_logger
 from gmlm.translation.engines.engine import TranslationModel
+from gmlm.translation.engines.fsmt import MODEL_TYPE, FsmtConverter
 
 log = get_logger(__name__)
 
@@ -48,8 +49,10 @@ def converted(model: TranslationModel) -> Path:
 
 
 def _convert(folder: Path, output: Path) -> None:
+    fsmt = _architecture(folder) == MODEL_TYPE
     try:
-        TransformersConverter(str(folder)).convert(str(output), force=True)
+        converter = FsmtConverter(folder) if fsmt else TransformersConverter(str(folder))
+        converter.convert(str(output), force=True)
     except ValueError as error:
         unknown = "No conversion is registered" in str(error)
         raise ModelMismatchError(

@@ -40,9 +40,9 @@ class CTranslate2Engine:
         """Translate segments as one batch."""
         encoded = self._vocabulary.encode(batch)
         self._vocabulary.check(batch, encoded)
-        tokenizer, target = self._vocabulary.tokenizer, self._vocabulary.target_token
+        target = self._vocabulary.target_token
         results = self._translator.translate_batch(
-            [tokenizer.convert_ids_to_tokens(ids) for ids in encoded],
+            [self._vocabulary.source_tokens(ids) for ids in encoded],
             target_prefix=[[target]] * len(batch) if target else None,
             **self._search if retry is None else retry.model_dump(),
             max_input_length=0,
@@ -50,4 +50,4 @@ class CTranslate2Engine:
             return_scores=False,
         )
         tokens = (result.hypotheses[0][1 if target else 0 :] for result in results)
-        return [self._vocabulary.decode(tokenizer.convert_tokens_to_ids(hypothesis)) for hypothesis in tokens]
+        return [self._vocabulary.decode(self._vocabulary.target_ids(hypothesis)) for hypothesis in tokens]

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from gmlm.config import DecodingConfig, RetryConfig
+from gmlm.config import DecodingConfig, EndpointConfig, RetryConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 
 MODEL_FOLDER = "model"
+ENDPOINT_FILE = "endpoint.json"
+"""In the place of a model: the service that translates."""
 
 
 class Engine(Protocol):
@@ -51,11 +53,16 @@ class TranslationModel:
 
 
 def open_engine(model: TranslationModel, decoding: DecodingConfig) -> Engine:
-    """Load a model into the engine that `decoding` names.
+    """Load a model into the engine that `decoding` names; a translator that is a service needs none.
 
     Raises:
         ModelMismatchError: The engine does not know the architecture, or the folder holds no translation model.
     """
+    endpoint = model.folder / ENDPOINT_FILE
+    if endpoint.is_file():
+        from gmlm.translation.engines.endpoint import EndpointEngine
+
+        return EndpointEngine(EndpointConfig.model_validate_json(endpoint.read_bytes()), decoding)
     if decoding.engine == "ctranslate2":
         from gmlm.translation.engines.ctranslate2 import CTranslate2Engine
 

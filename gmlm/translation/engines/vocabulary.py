@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
 
@@ -16,6 +17,10 @@ LANGUAGE_CODES: dict[str, tuple[str, str]] = {
     "NllbTokenizer": ("eng_Latn", "deu_Latn"),
 }
 """Source and target codes of the multilingual tokenizers."""
+MADLAD_PREFIX = "<2de> "
+"""What MADLAD-400 (Kudugunta et al. 2023) expects before the source; a token of its vocabulary."""
+T5_PREFIX = "translate English to German: "
+"""What T5 was trained with (Raffel et al. 2020, appendix D)."""
 TARGET_GROWTH = 2
 """German segments may have this many times the tokens of the longest English one."""
 
@@ -32,12 +37,13 @@ class Vocabulary:
     """
 
     def __init__(self, folder: Path, max_length: int) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder)
+        self.tokenizer = _tokenizer(folder)
+        self._numbered = config.model_type == "fsmt"
         self.target_token = self._set_languages()
         self.target_id = self.tokenizer.convert_tokens_to_ids(self.target_token) if self.target_token else None
-        labels = getattr(self.tokenizer, "supported_language_codes", ())
-        self._prefix = next((f"{label} " for label in GERMAN_LABELS if label in labels), "")
-        positions = _positions(folder)
+        self._prefix = self._source_prefix(config.model_type)
+        positions = int(getattr(config, "max_position_embeddings", None) or 1_000_000)
         self.source_limit = min(max_length, int(self.tokenizer.model_max_length), positions)
         self.target_limit = min(TARGET_GROWTH * self.source_limit, positions)
 
@@ -49,6 +55,28 @@ class Vocabulary:
         self.tokenizer.src_lang = codes[0]
         as_token = getattr(self.tokenizer, "get_lang_token", str)
         return str(as_token(codes[1]))
+
+    def _source_prefix(self, model_type: str) -> str:
+        """What the model expects before each source."""
+        if model_type in ("t5", "mt5", "umt5"):
+            known = self.tokenizer.convert_tokens_to_ids(MADLAD_PREFIX.strip()) != self.tokenizer.unk_token_id
+            return MADLAD_PREFIX if known else T5_PREFIX
+        labels = getattr(self.tokenizer, "supported_language_codes", ())
+        return next((f"{label} " for label in GERMAN_LABELS if label in labels), "")
+
+    def source_tokens(self, ids: Sequence[int]) -> list[str]:
+        """Source tokens as a converted model names them."""
+        if self._numbered:
+            return [str(number) for number in ids]
+        tokens: list[str] = self.tokenizer.convert_ids_to_tokens(ids)
+        return tokens
+
+    def target_ids(self, tokens: Sequence[str]) -> list[int]:
+        """Numbers of the tokens that a converted model gave."""
+        if self._numbered:
+            return [int(token) for token in tokens]
+        ids: list[int] = self.tokenizer.convert_tokens_to_ids(tokens)
+        return ids
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text, ending with the end of sequence; never truncated."""
@@ -76,6 +104,11 @@ class Vocabulary:
             )
 
 
-def _positions(folder: Path) -> int:
-    config = AutoConfig.from_pretrained(folder)
-    return int(getattr(config, "max_position_embeddings", None) or 1_000_000)
+def _tokenizer(folder: Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except ImportError as error:
+        package = "sacremoses" if "sacremoses" in str(error) else "another package"
+        raise ModelMismatchError(
+            f"its tokenizer needs {package}", where=folder.name, fix=f"install it: pip install {package}"
+        ) from None
