@@ -20,6 +20,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gmlm.kubernetes.launcher.group import describe_group
+from gmlm.kubernetes.launcher.render import render_group
+from gmlm.kubernetes.profile import load_profile
+
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
@@ -266,6 +270,19 @@ def test_service_accounts_may_do_what_their_code_does(applied: Path) -> None:
 
 def test_service_accounts_may_do_nothing_else(applied: Path) -> None:
     assert [case for case in FORBIDDEN if may(*case)] == []
+
+
+@pytest.mark.parametrize("launcher", ["trainjob", "jobset", "job"])
+def test_a_run_may_start_training_over_several_nodes(applied: Path, launcher: str) -> None:
+    profile = load_profile("multi-node", image=f"{IMAGE}@sha256:{'a' * 64}")
+    assert profile.multi_node is not None
+    settings = profile.multi_node.model_copy(update={"launcher": launcher, "service_account": TRAINER})
+    profile = profile.model_copy(update={"multi_node": settings})
+    store = {"store": "s3://gmlm/study", "plan": "plans/p.json", "study": "s"}
+    for item in render_group(describe_group(profile, **store, node="pretrain/x", fingerprint="f" * 64)):
+        account = f"--as=system:serviceaccount:{OURS}:{PIPELINE}"
+        options = ["--dry-run=server", "--validate=strict", account, "--filename", "-"]
+        assert warnings(kubectl("-n", OURS, "create", *options, text=yaml.safe_dump(item))) == []
 
 
 def test_only_who_speaks_to_kubernetes_gets_a_token(applied: Path) -> None:
