@@ -139,11 +139,14 @@ class Profile(Frozen):
     """Group id of a pipeline's pods; none leaves it to the image."""
     non_root: bool = True
     """Whether the pods of a pipeline refuse to start as root, as the restricted Pod Security Standard asks; the rest of
-    what it asks for is set by Kubeflow Pipelines 2.17 and newer."""
+    what it asks for is set by Kubeflow Pipelines 2.16 and newer."""
     parallelism: int = Field(8, gt=0)
     """Nodes of a study that run at once within a step."""
     rounds: int = Field(2, gt=0)
     """Models that start from models: how many generations one run can train. Another run goes on from there."""
+    stages: tuple[str, ...] = ()
+    """Stages that the study has, for a pipeline without the steps of other stages; none gives one for every study.
+    `gmlm pipeline submit` fills it in."""
     exit_handler: bool = True
     """Whether `notify_exit` also runs when a run is cancelled. The backend 2.0.5 takes a run whose exit task succeeds
     for a success even if its other tasks failed; with `false` the task comes before the check, in line."""
