@@ -87,17 +87,48 @@ def test_a_launcher_that_died_finds_its_group_again(groups: Any, short: Any, unt
     assert seen == {made["metadata"]["uid"]}, "there was one group, and no second"
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_the_reaper_removes_what_a_cancelled_run_has_left(groups: Any, long: Any, until: Any, launcher: str) -> None:
-    run, cluster = uuid.uuid4().hex, groups.cluster
-    workflow = {
+LAUNCH = "import sys; from gmlm.kubernetes.launcher.launch import launch_node; print(launch_node(*sys.argv[1:]).status)"
+
+
+def workflow_of(run: str) -> dict[str, Any]:
+    """An Argo workflow, as Kubeflow Pipelines makes one per run; no controller works on it in this namespace."""
+    return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {"name": f"run-{run[:8]}", "labels": {"pipeline/runid": run}},
         "spec": {"entrypoint": "x", "suspend": True, "templates": [{"name": "x", "suspend": {}}]},
         "status": {"phase": "Running"},
     }
-    cluster.create(workflow)
+
+
+def test_launched_in_a_pod_of_a_run_the_group_goes_with_the_run(groups: Any, long: Any, until: Any) -> None:
+    """With the service account and the rights of `k8s/base`; the workflow's removal takes launcher and group along."""
+    run, cluster = uuid.uuid4().hex, groups.cluster
+    cluster.create(workflow_of(run))
+    workflow = cluster.find("Workflow", f"run-{run[:8]}")
+    owner = {key: workflow[key] for key in ("apiVersion", "kind")}
+    owner |= {key: workflow["metadata"][key] for key in ("name", "uid")} | {"controller": True}
+    spec = long.manifests(groups.using("job"))[0]["spec"]["template"]["spec"]
+    profile = groups.using("trainjob").model_dump_json(exclude_unset=True)
+    (container,) = spec["containers"]
+    container["command"] = ["python3", "-c", LAUNCH, long.store, long.plan, NODE, profile]
+    container["env"] = [item for item in container["env"] if not item["name"].startswith("PET_")]
+    spec |= {"serviceAccountName": "gmlm-pipeline", "automountServiceAccountToken": True, "enableServiceLinks": True}
+    metadata = {"name": f"launcher-{run[:8]}", "labels": {"pipeline/runid": run}, "ownerReferences": [owner]}
+    cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    (trainjob,) = until(lambda: cluster.select("TrainJob", f"{RUN_LABEL}={run}"))
+    (reference,) = trainjob["metadata"]["ownerReferences"]
+    assert (reference["kind"], reference["uid"]) == ("Workflow", owner["uid"])
+    until(lambda: "step, loss" in cluster.tail(metadata["name"], 100))
+    cluster.delete("Workflow", owner["name"], seconds=None)
+    until(lambda: cluster.find("TrainJob", trainjob["metadata"]["name"]) is None)
+    until(lambda: not cluster.pods(f"{JOB_LABEL}={trainjob['metadata']['name']}"))
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_the_reaper_removes_what_a_cancelled_run_has_left(groups: Any, long: Any, until: Any, launcher: str) -> None:
+    run, cluster = uuid.uuid4().hex, groups.cluster
+    cluster.create(workflow_of(run))
     made = long.manifests(groups.using(launcher), run)
     kind, name = str(made[0]["kind"]), str(made[0]["metadata"]["name"])
     for manifest in made:
