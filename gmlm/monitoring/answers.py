@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -61,10 +62,11 @@ def ask(prometheus: Prometheus, panel: Panel, window: Window, variables: Mapping
 def moments(
     prometheus: Prometheus, annotation: Annotation, window: Window, variables: Mapping[str, str]
 ) -> list[float]:
-    """The times at which an annotation is drawn."""
+    """The times at which an annotation is drawn; those that follow each other without a gap are one."""
     expr = expand(annotation.expr, window, variables)
     found = prometheus.query_range(expr, window.start, window.end, window.step)
-    return sorted({time for series in found for time, _ in series.points})
+    times = sorted({time for series in found for time, _ in series.points})
+    return [time for before, time in zip([-math.inf, *times], times, strict=False) if time - before > 1.5 * window.step]
 
 
 def silent_queries(

@@ -88,12 +88,14 @@ def _draw_lines(axes: Any, panel: Panel, series: list[tuple[str, Any]], marks: l
         axes.plot(times, [v for _, v in points], color=COLORS[index % len(COLORS)], linewidth=1.2, label=label, **shape)
     for color, times_of_mark in marks:
         for moment in times_of_mark:
-            axes.axvline(datetime.fromtimestamp(moment, UTC), color=color, linewidth=0.5, alpha=0.35, linestyle=":")
+            axes.axvline(datetime.fromtimestamp(moment, UTC), color=color, linewidth=0.6, alpha=0.4, linestyle=":")
     for threshold in panel.thresholds:
         axes.axhline(threshold.value, color=THRESHOLDS[threshold.color], linewidth=0.7, linestyle="--")
     _format(axes.yaxis, panel)
     if panel.log:
         axes.set_yscale("log")
+    else:
+        axes.locator_params(axis="y", nbins=5)
     from matplotlib.dates import DateFormatter
 
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S"))

@@ -68,7 +68,12 @@ def test_silent_queries_are_named(server):
 
 def test_annotations_are_moments(server):
     server.replies = [matrix({"a": "1"}, {"a": "2"})]
-    assert moments(Prometheus(server.url), Annotation("marks", "x", "blue"), WINDOW, {}) == [1.0, 16.0]
+    assert moments(Prometheus(server.url), Annotation("marks", "x", "blue"), Window(0.0, 60.0, 5.0), {}) == [1.0, 16.0]
+
+
+def test_moments_without_a_gap_are_one(server):
+    server.replies = [matrix({"a": "1"})]
+    assert moments(Prometheus(server.url), Annotation("marks", "x", "blue"), WINDOW, {}) == [1.0]
 
 
 def test_defaults_are_everything_or_a_text():
