@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gmlm.config.base import Frozen
 
@@ -12,6 +12,9 @@ from gmlm.config.base import Frozen
 class OptimisationConfig(Frozen):
     """Optimiser, schedule, precision and engine of one training run."""
 
+    optimiser: Literal["adamw", "stable_adamw"] = "adamw"
+    """`adamw`, or `stable_adamw` (Wortsman et al. 2023), which shrinks the steps of tensors whose gradients leap; the
+    latter with DeepSpeed at ZeRO stage 0 only, since higher stages cut tensors into pieces."""
     learning_rate: float = Field(5e-5, gt=0)
     """Peak learning rate."""
     schedule: Literal["linear", "cosine", "constant", "wsd", "1-sqrt"] = "linear"
@@ -40,3 +43,9 @@ class OptimisationConfig(Frozen):
     """Steps between two evaluations on held-out data; 0 evaluates at the end only."""
     checkpoint_every: int = Field(0, ge=0)
     """Steps between two checkpoints; 0 writes them on interruption only."""
+
+    @model_validator(mode="after")
+    def _tensors_are_whole(self) -> Self:
+        if self.optimiser == "stable_adamw" and self.engine == "deepspeed" and self.zero_stage > 0:
+            raise ValueError("'stable_adamw' needs whole tensors: use engine 'torch', 'zero_stage: 0', or 'adamw'")
+        return self

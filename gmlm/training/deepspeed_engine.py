@@ -29,7 +29,7 @@ from gmlm.errors import StorageError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
-from gmlm.training.optimiser import adamw
+from gmlm.training.optimiser import optimiser_of
 
 TAG = "deepspeed"
 """Folder of DeepSpeed's files within a checkpoint."""
@@ -57,7 +57,7 @@ class DeepSpeedEngine:
         self._optimisation, self._world = optimisation, world
         self._engine, self._optimiser, _, _ = deepspeed.initialize(
             model=objective,
-            optimizer=adamw(objective, optimisation),
+            optimizer=optimiser_of(objective, optimisation),
             config=_deepspeed_config(optimisation),
             dist_init_required=False,
         )

@@ -1,4 +1,4 @@
-"""AdamW with decoupled weight decay (Loshchilov & Hutter 2019) on weight matrices only."""
+"""AdamW or StableAdamW, with decoupled weight decay (Loshchilov & Hutter 2019) on weight matrices only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
+from gmlm.training.stable_adamw import StableAdamW
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -20,12 +21,10 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     return [group for group in groups if group["params"]]
 
 
-def adamw(model: nn.Module, optimisation: OptimisationConfig) -> torch.optim.AdamW:
+def optimiser_of(model: nn.Module, optimisation: OptimisationConfig) -> torch.optim.Optimizer:
     """The optimiser of a run; the loop sets its learning rate before every step."""
-    return torch.optim.AdamW(
-        parameter_groups(model, optimisation.weight_decay),
-        lr=optimisation.learning_rate,
-        betas=optimisation.betas,
-        eps=optimisation.epsilon,
-        fused=True,
-    )
+    groups = parameter_groups(model, optimisation.weight_decay)
+    rate, betas, epsilon = optimisation.learning_rate, optimisation.betas, optimisation.epsilon
+    if optimisation.optimiser == "stable_adamw":
+        return StableAdamW(groups, lr=rate, betas=betas, eps=epsilon)
+    return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=epsilon, fused=True)

@@ -13,7 +13,7 @@ from gmlm.config.optimisation import OptimisationConfig
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
-from gmlm.training.optimiser import adamw
+from gmlm.training.optimiser import optimiser_of
 
 WEIGHTS = "model.safetensors"
 OPTIMISER = "optimiser.pt"
@@ -24,7 +24,7 @@ class TorchEngine:
 
     def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> None:
         self._objective = Objective(model.to(world.device), loss, optimisation.precision)
-        self._optimiser = adamw(self._objective, optimisation)
+        self._optimiser = optimiser_of(self._objective, optimisation)
         self._optimisation, self._world = optimisation, world
 
     @property

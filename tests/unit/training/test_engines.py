@@ -21,7 +21,12 @@ def deepspeed(stage: int) -> OptimisationConfig:
     return TORCH.model_copy(update={"engine": "deepspeed", "zero_stage": stage})
 
 
-ENGINES = {"torch": TORCH, **{f"zero-{stage}": deepspeed(stage) for stage in range(4)}}
+STABLE = {"optimiser": "stable_adamw"}
+ENGINES = {
+    "torch": TORCH,
+    "torch-stable": TORCH.model_copy(update=STABLE),
+    **{f"zero-{stage}": deepspeed(stage) for stage in range(4)},
+}
 
 
 def tiny_bert() -> BertForMaskedLM:
@@ -93,6 +98,14 @@ def test_a_stopped_run_resumes_to_the_same_bits(optimisation: OptimisationConfig
         run(optimisation, tiny_bert(), tmp_path, hooks=[Stop()])
     assert run(optimisation, resumed, tmp_path) == expected
     weights_agree(straight, resumed, tolerance=0)
+
+
+def test_stable_adamw_trains_the_same_under_both_engines() -> None:
+    plain, zero = tiny_bert(), tiny_bert()
+    losses = run(TORCH.model_copy(update=STABLE), plain)
+    assert run(deepspeed(0).model_copy(update=STABLE), zero) == pytest.approx(losses, abs=1e-5)
+    assert losses != run(TORCH, tiny_bert())
+    weights_agree(plain, zero, tolerance=1e-5)
 
 
 def test_a_checkpoint_of_another_engine_is_refused(tmp_path: Path) -> None:
