@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from gmlm.corpus.deidentification.cli import deidentify
 from gmlm.kubernetes.cli import app as pipeline_app
 from gmlm.kubernetes.doctor.cli import doctor
 from gmlm.kubernetes.launcher.cli import app as kubernetes_app
@@ -210,6 +211,7 @@ def evaluate(
 _stage_command("audit", "Measure what the models remember of their training text.")
 _stage_command("report", "Write the report.")
 
+app.command()(deidentify)
 app.add_typer(pipeline_app, name="pipeline")
 app.add_typer(kubernetes_app, name="kubernetes")
 app.command()(doctor)

@@ -11,6 +11,18 @@ from gmlm.config.base import Frozen, Name
 ReaderName = Literal["pubmed_xml", "jats", "mimic_csv", "csv", "jsonl", "parquet", "text", "dataset"]
 
 
+IdentifierKind = Literal["date", "name", "title", "id", "contact", "address", "institution", "age", "other"]
+
+
+class DeidentificationConfig(Frozen):
+    """What is replaced in own clinical text before anything else sees it."""
+
+    kinds: tuple[IdentifierKind, ...] = ("date", "name", "id", "contact", "address", "institution", "other")
+    """Kinds of identifiers that surrogates replace; titles of doctors and ages are left unless named here."""
+    model: str | None = None
+    """Folder of a token-classification model that finds more than the rules do; relative to the study file."""
+
+
 class SourceConfig(Frozen):
     """One source of documents, read by the ingest stage."""
 
@@ -37,6 +49,11 @@ class SourceConfig(Frozen):
     """Character encoding of csv, jsonl and text files."""
     restricted: bool = False
     """The text may not leave the house (MIMIC, clinical notes): hosted services and uploads refuse it."""
+    deidentification: DeidentificationConfig | None = None
+    """Replace names, dates and other identifiers in German clinical text; left out, the text stays as it is."""
+    placeholders: Literal["keep", "surrogates"] = "keep"
+    """What becomes of the blanks that MIMIC has for identifiers (`[**Hospital1 18**]`, `___`): kept, or filled with
+    made-up names, dates and numbers of their type, the same for the same one throughout a note (mimic_csv)."""
     limit: int | None = Field(None, gt=0)
     """Read at most this many documents; for trying out."""
     max_rejected_ratio: float = Field(0.1, ge=0, le=1)

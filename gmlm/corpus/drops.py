@@ -115,7 +115,7 @@ def _dropped(decided: DecidedPart, number: int) -> Iterator[tuple[str, bytes]]:
     for line in (decided.part.folder / SAMPLES).read_bytes().splitlines(keepends=True):
         yield json.loads(line)["reason"], line
     for fate, reason in REASONS.items():
-        with pa.memory_map(str(decided.part.rows)) as file, pa.ipc.open_file(file) as reader:
+        with pa.OSFile(str(decided.part.rows)) as file, pa.ipc.open_file(file) as reader:
             for row in np.flatnonzero(decided.fates == fate)[:number].tolist():
                 batch = reader.get_batch(row // BATCH)
                 identity, text = (batch.column(name)[row % BATCH].as_py() for name in ("id", "text"))

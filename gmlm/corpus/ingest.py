@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def ingest(config: SourceConfig, run: StageRun) -> Manifest:
     shards = publish_rows(run, [Chosen(each.part, each.kept) for each in files])
     counters = {"in": out + rejected.total(), "out": out, "rejected": rejected.total()}
     counters |= {f"rejected: {reason}": number for reason, number in sorted(rejected.items())}
-    metrics = {"characters": float(sum(each.characters() for each in files))}
+    metrics = {"characters": float(sum(each.characters() for each in files)), **_replaced(files)}
     made = run.publish("documents", config, [*shards, *quarantined], counters=counters, metrics=metrics)
     shutil.rmtree(part_folder(run, ""))
     return made
@@ -78,6 +78,12 @@ class _ReadFile:
         return int(self.part.array("characters")[self.kept].sum())
 
 
+def _replaced(files: list[_ReadFile]) -> dict[str, float]:
+    """Identifiers that surrogates stand in for, by kind; nothing where the source is not de-identified."""
+    found = sum((Counter(each.part.summary()["replaced"]) for each in files), Counter[str]())
+    return {f"replaced: {kind}": float(number) for kind, number in sorted(found.items())}
+
+
 def _read(config: SourceConfig, run: StageRun) -> Iterator[tuple[tuple[RawFile, Part], Fates]]:
     """Every file with its part and the fates of its rows."""
     files = _files(config, run)
@@ -89,7 +95,8 @@ def _read(config: SourceConfig, run: StageRun) -> Iterator[tuple[tuple[RawFile, 
 
 def _all(files: list[RawFile], sizes: list[int], config: SourceConfig, run: StageRun, bar: Progress) -> list[Part]:
     alone = worker_count() == 1
-    reading = Reading(run.name, config, run.seed, advance=bar.advance) if alone else Reading(run.name, config, run.seed)
+    reading = Reading(run.name, config, run.seed, run.study_folder)
+    reading = replace(reading, advance=bar.advance) if alone else reading
     parts = []
     for size, part in zip(sizes, results_in_order(partial(read_raw_file, reading=reading), files), strict=True):
         parts.append(part)
@@ -101,7 +108,7 @@ def _all(files: list[RawFile], sizes: list[int], config: SourceConfig, run: Stag
 def _limited(files: list[RawFile], config: SourceConfig, run: StageRun) -> list[Part]:
     """The parts of the first files that hold as many documents as are wanted; one after the other, from the start."""
     shutil.rmtree(part_folder(run, ""), ignore_errors=True)
-    reading = Reading(run.name, config, run.seed, limit := Limit(config.limit or 0))
+    reading = Reading(run.name, config, run.seed, run.study_folder, limit := Limit(config.limit or 0))
     parts = list[Part]()
     while len(parts) < len(files) and not limit.reached:
         parts.append(read_raw_file(files[len(parts)], reading))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,9 @@ from gmlm.corpus.workers import results_in_order
 from gmlm.manifest import FileEntry
 from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS
 from gmlm.stage import StageRun
+
+PARQUET_BATCH = 1024
+"""Rows that Parquet encodes at once by default; between them it decides where pages end."""
 
 Numbers = npt.NDArray[np.int64]
 
@@ -98,15 +101,27 @@ def _copy_numbers(rows: Numbers) -> Numbers:
 
 def _encode(shard: _Shard, folder: Path) -> tuple[Path, int]:
     local = folder / f"{shard.number}.parquet"
-    batches = [batch for piece in shard.pieces for batch in _batches(piece)]
-    # One chunk, so that the bytes do not depend on how the rows were spread over parts.
-    table = pa.Table.from_batches(batches, schema=DOCUMENT_SCHEMA).combine_chunks()
+    batches = (batch for piece in shard.pieces for batch in _batches(piece))
+    table = pa.Table.from_batches(_of_equal_size(batches), schema=DOCUMENT_SCHEMA)
     pq.write_table(table, local, compression="zstd")
     return local, shard.rows
 
 
+def _of_equal_size(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows in batches of what Parquet writes at once: so the bytes do not depend on how parts divided the rows."""
+    held, rows = list[pa.RecordBatch](), 0
+    for batch in batches:
+        held, rows = [*held, batch], rows + batch.num_rows
+        while rows >= PARQUET_BATCH:
+            whole = pa.concat_batches(held)
+            yield pa.concat_batches([whole.slice(0, PARQUET_BATCH)])
+            held, rows = [whole.slice(PARQUET_BATCH)], rows - PARQUET_BATCH
+    if rows:
+        yield pa.concat_batches(held)
+
+
 def _batches(piece: _Piece) -> Iterator[pa.RecordBatch]:
-    with pa.memory_map(str(piece.path)) as file, pa.ipc.open_file(file) as reader:
+    with pa.OSFile(str(piece.path)) as file, pa.ipc.open_file(file) as reader:
         numbers = piece.rows // BATCH
         for number in np.unique(numbers):
             here = numbers == number

@@ -40,7 +40,7 @@ def _rejected(name: str, part: Part, fates: Fates) -> Iterator[tuple[int, bytes]
     if (fates == KEPT).all():
         return
     numbers = part.array("numbers")
-    with pa.memory_map(str(part.rows)) as file, pa.ipc.open_file(file) as reader:
+    with pa.OSFile(str(part.rows)) as file, pa.ipc.open_file(file) as reader:
         for index in range(reader.num_record_batches):
             here = fates[index * BATCH : (index + 1) * BATCH]
             if (here == KEPT).all():

@@ -7,7 +7,7 @@ import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from gmlm.config.corpora import SourceConfig
+from gmlm.corpus.deidentification.deidentify import Deidentifier
+from gmlm.corpus.deidentification.placeholders import filled
 from gmlm.corpus.parts import Part, PartWriter, finished_or_made
 from gmlm.corpus.readers import READERS, BadRecord, Deletion, InputFile, Record
 from gmlm.shards import DOCUMENT_SCHEMA, Document
@@ -64,6 +66,7 @@ class Reading:
     source: str
     config: SourceConfig
     seed: int
+    study_folder: Path
     limit: Limit | None = None
     advance: Callable[[int], None] = no_progress
 
@@ -78,7 +81,8 @@ def read_raw_file(file: RawFile, reading: Reading) -> Part:
     - `numbers`: the number of each row's record in the file; `bad_numbers`: those of the records in `bad.jsonl`;
     - `characters`: of each row's text,
 
-    and the summary `reasons` of bad records, and `faults`, those that count towards `max_rejected_ratio`.
+    and the summary `reasons` of bad records, `faults`, those that count towards `max_rejected_ratio`, and identifiers
+    `replaced` by kind.
 
     Raises:
         DataFormatError: The file as a whole cannot be read.
@@ -95,6 +99,9 @@ class _FileReading:
         self._keys, self._deleted = bytearray(), bytearray()
         self._ranks, self._numbers, self._bad_numbers = array("q"), array("q"), array("q")
         self._characters = array("q")
+        self._replaced = Counter[str]()
+        chosen = self._config.deidentification
+        self._deidentifier = None if chosen is None else Deidentifier(chosen, reading.study_folder, reading.seed)
         self._reasons, self._faults, self._read = Counter[str](), 0, 0
 
     def run(self) -> None:
@@ -131,6 +138,8 @@ class _FileReading:
         self._characters.append(len(checked.text))
 
     def _set_aside(self, record: BadRecord, bad: BinaryIO) -> None:
+        if self._deidentifier is not None:
+            record = replace(record, record=None)  # what could not be read was not de-identified either
         self._reasons[record.reason] += 1
         self._faults += record.fault
         if record.listed:
@@ -146,11 +155,16 @@ class _FileReading:
             return BadRecord(record.position, "invalid unicode")
         if not text:
             return BadRecord(record.position, "empty text")
+        if self._config.placeholders == "surrogates":
+            text = filled(text, identity, self._reading.seed)
+        if self._deidentifier is not None:
+            text, replaced = self._deidentifier.replaced(identity, text)
+            self._replaced += replaced
         return Document(identity, self._reading.source, self._config.language, text, record.meta)
 
     def _finish(self) -> None:
         self._writer.finish(
-            {"reasons": self._reasons, "faults": self._faults},
+            {"reasons": self._reasons, "faults": self._faults, "replaced": self._replaced},
             keys=np.frombuffer(bytes(self._keys), np.uint64).reshape(-1, 2),
             deleted=np.frombuffer(bytes(self._deleted), np.uint64).reshape(-1, 2),
             ranks=np.array(self._ranks, np.int64),

@@ -1,0 +1,1 @@
+"""Finds what identifies people in German clinical text, and puts surrogates in its place."""
