@@ -126,7 +126,12 @@ def check_node_component(
         done = NodeResult(node, "done", manifest=MANIFEST)
         result = done if request.param == "done" else NodeResult(node, "failed", "what to do")
         asked: list[Any] = []
-        monkeypatch.setattr(node_module, "run_planned_node", lambda *arguments: asked.append(arguments) or result)
+
+        def run(*arguments: Any) -> NodeResult:
+            asked.append(arguments)
+            return result
+
+        monkeypatch.setattr(node_module, "run_planned_node", run)
         manifest, metrics = output("manifest"), output("metrics")
         component.python_func("store", "plans/x/1.json", node, manifest, metrics, "folder")
         assert asked == [("store", "plans/x/1.json", node, "folder")]

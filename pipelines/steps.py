@@ -88,12 +88,13 @@ def nested_phases(phases: tuple[Phase, ...], profile: "Profile", *, compare: boo
 
     Each step begins whatever became of the one before, and so do evaluation and report, if `compare` asks for them.
     """
-    built = {phase: _phase(phase, profile) for phase in phases}
+    needed = _needed(phases, profile)
+    built = {phase: _phase(phase, profile) for phase in needed}
 
     @pipeline(name="phases")
     def phases_of_study(store: str, plan: str, study_folder: str = "") -> None:
         last = None
-        for phase in phases:
+        for phase in needed:
             select = _select(phase.steps[0], profile, store, plan, after=last)
             inputs = {"store": store, "plan": plan, "study_folder": study_folder}
             last = built[phase](nodes=select.output, **inputs).set_caching_options(False)
@@ -102,6 +103,13 @@ def nested_phases(phases: tuple[Phase, ...], profile: "Profile", *, compare: boo
             last = configure(task, profile, name).after(last).ignore_upstream_failure()
 
     return phases_of_study
+
+
+def _needed(phases: tuple[Phase, ...], profile: "Profile") -> tuple[Phase, ...]:
+    """The phases with the steps of the profile's stages alone, if it names some of theirs."""
+    wanted = set(profile.stages)
+    cut = [Phase(phase.name, tuple(step for step in phase.steps if wanted & set(step.stages))) for phase in phases]
+    return tuple(phase for phase in cut if phase.steps) or phases
 
 
 def _phase(phase: Phase, profile: "Profile") -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gmlm.config import StudyConfig, load_study
 from gmlm.errors import InputNotFoundError
-from gmlm.kubernetes.planning import rounds_needed
+from gmlm.kubernetes.planning import fit_profile
 from gmlm.kubernetes.profile import load_profile
 from pipelines.compiling import compile_pipelines
 
@@ -60,7 +60,7 @@ class Submission:
 
     @contextmanager
     def package(self) -> Iterator[Path]:
-        """The compiled pipeline that was given, or a fresh one with as many rounds as the study needs.
+        """The compiled pipeline that was given, or a fresh one with the steps that the study needs.
 
         Raises:
             InputNotFoundError: The one that was given does not exist, or there is no such profile.
@@ -73,6 +73,6 @@ class Submission:
                 raise InputNotFoundError("no such file", where=str(self.compiled), fix=fix)
             yield self.compiled
             return
-        profile = load_profile(self.profile, image=self.image).model_copy(update={"rounds": rounds_needed(config)})
+        profile = fit_profile(load_profile(self.profile, image=self.image), config)
         with tempfile.TemporaryDirectory(prefix="gmlm-compiled-") as folder:
             yield next(compile_pipelines([self.pipeline], [profile], Path(folder)))

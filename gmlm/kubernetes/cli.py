@@ -75,14 +75,14 @@ def run_local(
     """Run a study as a pipeline on this machine, each task in a process or a container of its own."""
     from gmlm.config import load_study
     from gmlm.errors import StageFailedError
-    from gmlm.kubernetes.planning import rounds_needed
+    from gmlm.kubernetes.planning import fit_profile
     from gmlm.kubernetes.profile import load_profile
     from gmlm.study.commands import store_uri
     from pipelines.local import docker_runner, with_credentials
     from pipelines.local import run_local as run
 
     config = load_study(study)
-    fitting = load_profile(profile, image=image).model_copy(update={"rounds": rounds_needed(config)})
+    fitting = fit_profile(load_profile(profile, image=image), config)
     folder = study.parent.absolute()
     address, chosen = store_uri(store or config.store, folder), None
     if runner is Runner.DOCKER:
@@ -117,8 +117,10 @@ def submit(
     with submission.package() as compiled:
         if check:
             _check(submission, client, namespace, context)
-        settings = {"name": submission.name, "service_account": submission.service_account}
-        run_id = client.submit(compiled, submission.arguments, experiment=experiment, **settings)
+        account, name = submission.service_account, submission.name
+        run_id = client.submit(
+            compiled, submission.arguments, name=name, experiment=experiment, service_account=account
+        )
     typer.echo(run_id)
     if wait is not None:
         _finish(client.wait(run_id, wait).state)
@@ -183,8 +185,10 @@ def schedule(
     submission = Submission(study, store, study_folder, pipeline, profile, image, package)
     client = _client(host, namespace, token, context)
     with submission.package() as compiled:
-        settings = {"name": submission.name, "service_account": submission.service_account}
-        made = client.schedule(compiled, submission.arguments, experiment=experiment, cron=cron, **settings)
+        account, name = submission.service_account, submission.name
+        made = client.schedule(
+            compiled, submission.arguments, name=name, experiment=experiment, cron=cron, service_account=account
+        )
     typer.echo(made)
 
 

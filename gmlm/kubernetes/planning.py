@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from gmlm.config import StudyConfig, parse_study
 from gmlm.config.load import load_study
+from gmlm.kubernetes.profile import Profile
 from gmlm.kubernetes.study_folder import local_study_folder
 from gmlm.storage import Store, open_store, probe_conditional_writes
 from gmlm.study.graph import build_graph
@@ -76,3 +77,9 @@ def rounds_needed(study: StudyConfig) -> int:
             place = ROUND.index(node.stage)
             rounds[node.id] = max([1, *(found + (ROUND.index(stage) >= place) for found, stage in earlier)])
     return max(rounds.values(), default=1)
+
+
+def fit_profile(profile: Profile, study: StudyConfig) -> Profile:
+    """The profile with as many rounds as the study needs and its stages alone: every step less is a pod less."""
+    stages = tuple(sorted({node.stage for node in build_graph(study).values()}))
+    return profile.model_copy(update={"rounds": rounds_needed(study), "stages": stages})

@@ -88,13 +88,13 @@ class Cluster:
 
     def package(self, study: Path, **changes: Any) -> Path:
         """A compiled pipeline for a study; `changes` replace fields of the profile."""
-        from gmlm.kubernetes.planning import read_study, rounds_needed
+        from gmlm.kubernetes.planning import fit_profile, read_study
         from gmlm.kubernetes.profile import Profile, load_profile
         from pipelines.compiling import compile_pipelines
 
         profile = load_profile(os.environ["GMLM_E2E_PROFILE"]).model_dump() | changes
-        profile |= {"rounds": rounds_needed(read_study(str(study)))}
-        (package,) = compile_pipelines(["study"], [Profile.model_validate(profile)], self.folder)
+        fitting = fit_profile(Profile.model_validate(profile), read_study(str(study)))
+        (package,) = compile_pipelines(["study"], [fitting], self.folder)
         if rewrite := os.environ.get("GMLM_E2E_REWRITE"):
             source, package = package, self.folder / "rewritten.yaml"
             subprocess.run([*shlex.split(rewrite), str(source), str(package)], check=True, capture_output=True)
@@ -132,7 +132,7 @@ class Cluster:
 
     def worked_on(self, run_id: str) -> list[str]:
         """Nodes that got a pod."""
-        return sorted({pod.node for pod in self.pods.tasks(run_id) if "/" in pod.node})
+        return sorted({pod.node.partition("#")[0] for pod in self.pods.tasks(run_id) if "/" in pod.node})
 
     def until(self, seconds: float, found: Any) -> Any:
         """Ask until there is an answer, and return it."""

@@ -17,7 +17,8 @@ from gmlm.storage import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
-KINDS = {"ingest", "translate", "corpus", "pretrain", "finetune-cell", "evaluate", "report"}
+TRANSLATION = {"translate", "translate-shard", "merge-translation"}
+KINDS = {"ingest", "corpus", "pretrain", "finetune-cell", "evaluate", "report"} | TRANSLATION
 """Kinds of task whose pods are killed."""
 SUBMISSIONS = 9
 """A backend that does not retry tasks needs one more submission for each pod that was killed."""

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gmlm.config import load_study
+from gmlm.kubernetes.planning import fit_profile
 from gmlm.kubernetes.profile import Profile, VolumeMount, load_profile, profile_names
 from pipelines.compiling import PIPELINES, compile_pipelines
 
@@ -103,6 +105,14 @@ def test_more_rounds_train_more_generations_of_models(tmp_path: Path) -> None:
         names = [task["componentRef"]["name"] for task in tasks(spec)]
         counts.append(len([name for name in names if re.fullmatch(r"comp-pretraining(-\d+)?", name)]))
     assert (counts[0], counts[1]) == (1, 3)
+
+
+def test_a_pipeline_for_one_study_has_no_steps_of_stages_that_it_lacks(stub_study: Path, tmp_path: Path) -> None:
+    profile = fit_profile(load_profile("smoke-cpu"), load_study(stub_study))
+    spec, _ = compiled("study", profile, tmp_path)
+    names = {re.sub(r"-\d+$", "", task["componentRef"]["name"]) for task in tasks(spec)}
+    assert {"comp-ingest", "comp-build-corpus", "comp-pretrain", "comp-finetune-cell", "comp-report"} <= names
+    assert not names & {"comp-translate", "comp-translate-shard", "comp-plan-shards", "comp-floors"}
 
 
 def test_no_graph_has_more_tasks_than_the_oldest_backend_finds(tmp_path: Path) -> None:
