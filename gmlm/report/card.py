@@ -12,6 +12,8 @@ from gmlm.report.headline import Score, TaskScores
 from gmlm.report.numbers import decimal, interval, p_value, percent, score, signed
 from gmlm.report.pretraining import Pretraining
 
+TASK_TYPES = {"span F1": "token-classification", "answer F1": "question-answering"}
+"""The Hub's names of the tasks that are scored by a metric."""
 LIMITS = (
     "Made for research. It predicts words and labels; it knows nothing of a patient, and its output is no medical "
     "advice. Scores hold for test sets of the kind named here, not for other hospitals or text types."
@@ -44,7 +46,7 @@ def _metadata(model: Pretraining, rows: list[tuple[TaskScores, Score]]) -> str:
     """The YAML that the Hub reads; scores are in its model index."""
     results = [
         EvalResult(
-            task_type="text-classification",
+            task_type=TASK_TYPES.get(task.metric, "text-classification"),
             dataset_type=task.task,
             dataset_name=task.task,
             metric_type="f1",
