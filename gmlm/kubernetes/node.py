@@ -69,7 +69,9 @@ def run_planned_node(
     if missing := missing_inputs(planned, settled, opened):
         return NodeResult(found[0], "left out", f"not finished: {', '.join(missing)}")
     try:
-        return _run(settled, planned, opened, study, work or _in_this_process(study, study_folder))
+        # A pod that waits for other pods answers scrapes too, but has no results of its own to push.
+        with exported(study, settled.node.id, push=work is None):
+            return _run(settled, planned, opened, study, work or _in_this_process(study_folder))
     except Exception as error:
         if is_first_rank():
             write_failure(opened, study, failure_of(settled.node.id, settled.fingerprint, error))
@@ -86,11 +88,10 @@ def is_finished(store: str, plan: str, node: str) -> bool:
     return all(planned.settle(found, opened).finished(opened) for found in matching(planned.graph, node))
 
 
-def _in_this_process(study: str, study_folder: str) -> Work:
+def _in_this_process(study_folder: str) -> Work:
     def work(settled: PlannedNode, plan: Plan, store: Store) -> Manifest:
         names = {raw.name for raw in settled.raw_inputs}
-        with exported(study, settled.node.id):
-            return run_node(settled, plan, store, local_study_folder(study_folder, names))
+        return run_node(settled, plan, store, local_study_folder(study_folder, names))
 
     return work
 

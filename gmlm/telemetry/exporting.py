@@ -27,10 +27,10 @@ _served: set[int] = set()
 
 
 @contextmanager
-def exported(study: str, node: str) -> Iterator[None]:
+def exported(study: str, node: str, *, push: bool = True) -> Iterator[None]:
     """Export the work of a pod as its environment says: served while the block runs, results pushed when it ends.
 
-    Of several workers only the first one does.
+    Of several workers only the first one does. `push` is False for a pod that only waits for others.
     """
     name_study(study)
     is_main = os.environ.get("RANK", "0") == "0"
@@ -39,7 +39,7 @@ def exported(study: str, node: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if is_main and (gateway := os.environ.get(GATEWAY_VARIABLE)):
+        if push and is_main and (gateway := os.environ.get(GATEWAY_VARIABLE)):
             push_metrics(gateway, study=study, node=node)
 
 

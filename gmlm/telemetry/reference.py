@@ -52,6 +52,15 @@ parameter (Kaplan et al. 2020), without embeddings and without attention scores,
 sequences. The peak is that of dense bf16 from NVIDIA's data sheets. For a device that is not in the table of
 `gmlm/training/flop.py`, CPUs included, set `GMLM_PEAK_FLOPS` to the peak of one worker's device; without it there is
 no MFU.
+
+## For developers
+
+A metric is a line in `gmlm/telemetry/names.py`. Stages report by the functions of `gmlm.telemetry.metrics`, of which
+none raises; trainings by the hook `gmlm.training.TrainingMetrics`, which costs some microseconds a step
+(`make bench-telemetry`); how far a stage is follows from `gmlm.telemetry.progress`, read at a scrape. Of several
+workers only the first one reports, and `tokens` are those of all. Worker processes of one stage on one machine are not
+scraped: while they work, speeds of translation are those of the first process, and the counts of documents come at the
+stage's end. `make dashboards` writes this page and Grafana's files anew.
 """
 
 

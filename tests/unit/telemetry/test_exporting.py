@@ -87,6 +87,23 @@ def test_only_the_first_of_several_workers_exports(monkeypatch, http_sink):
     assert registry.study_name() == "demo"
 
 
+def test_a_pod_that_waits_for_others_serves_and_pushes_nothing(monkeypatch, http_sink):
+    port = free_port()
+    monkeypatch.setenv(exporting.PORT_VARIABLE, str(port))
+    monkeypatch.setenv(exporting.GATEWAY_VARIABLE, http_sink.url)
+    with (
+        exporting.exported("demo", "pretrain/x", push=False),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
+    ):
+        assert answer.status == 200
+    assert http_sink.body == b""
+
+
+def test_a_port_is_served_once_by_a_process():
+    port = exporting.serve_metrics(0, "127.0.0.1")
+    assert exporting.serve_metrics(port, "127.0.0.1") == port
+
+
 def test_a_port_that_is_no_number_stops_nothing(monkeypatch, caplog):
     monkeypatch.setenv(exporting.PORT_VARIABLE, "http")
     monkeypatch.delenv(exporting.GATEWAY_VARIABLE, raising=False)

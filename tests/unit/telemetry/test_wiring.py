@@ -25,6 +25,8 @@ def test_an_observation_is_called(name):
     assert name in CALLS
 
 
-@pytest.mark.parametrize("file", ["pretraining/phase.py", "finetuning/finetune.py", "translation/marian.py"])
-def test_every_training_has_the_hook_of_metrics(file):
-    assert "TrainingMetrics(" in (PACKAGE / file).read_text(encoding="utf-8")
+@pytest.mark.parametrize("room", ["pretraining", "finetuning", "translation"])
+def test_whoever_trains_gives_the_hook_of_metrics(room):
+    trainers = [text for file in (PACKAGE / room).rglob("*.py") if " train(\n" in (text := file.read_text())]
+    assert trainers
+    assert all("TrainingMetrics(" in text for text in trainers)
