@@ -21,6 +21,8 @@ import pytest
 import yaml
 
 from gmlm.kubernetes.launcher.group import describe_group
+from gmlm.kubernetes.launcher.names import JOB_LABEL, MANAGED_BY, RUN_LABEL
+from gmlm.kubernetes.launcher.pod import CONTAINER_SECURITY
 from gmlm.kubernetes.launcher.render import render_group
 from gmlm.kubernetes.profile import load_profile
 
@@ -283,6 +285,36 @@ def test_a_run_may_start_training_over_several_nodes(applied: Path, launcher: st
         account = f"--as=system:serviceaccount:{OURS}:{PIPELINE}"
         options = ["--dry-run=server", "--validate=strict", account, "--filename", "-"]
         assert warnings(kubectl("-n", OURS, "create", *options, text=yaml.safe_dump(item))) == []
+
+
+def orphan(name: str, labels: dict[str, str]) -> str:
+    """A Job as the launcher makes it for a run, suspended so that it needs no image."""
+    labels = {**MANAGED_BY, JOB_LABEL: name, **labels}
+    container = {"name": "node", "image": IMAGE, "securityContext": CONTAINER_SECURITY}
+    identity = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    pod = {"restartPolicy": "Never", "securityContext": identity, "containers": [container]}
+    spec = {"suspend": True, "template": {"metadata": {"labels": labels}, "spec": pod}}
+    metadata = {"name": name, "namespace": OURS, "labels": labels}
+    return yaml.safe_dump({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+
+
+def test_the_reaper_removes_an_orphan_with_its_own_rights(applied: Path, tmp_path: Path) -> None:
+    kubectl("create", "--filename", "-", text=orphan("gone", {RUN_LABEL: "no-such-run"}))
+    kubectl("create", "--filename", "-", text=orphan("kept", {}))
+    settings = json.loads(kubectl("config", "view", "--raw", "--minify", "--output", "json"))
+    token = kubectl("-n", OURS, "create", "token", REAPER).strip()
+    settings["users"] = [{"name": user["name"], "user": {"token": token}} for user in settings["users"]]
+    (tmp_path / "config").write_text(json.dumps(settings))
+    done = subprocess.run(
+        [sys.executable, "-m", "gmlm", "kubernetes", "reap", "--namespace", OURS],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KUBECONFIG": str(tmp_path / "config")},
+    )
+    assert (done.returncode, done.stdout) == (0, "removed Job/gone\n"), done.stderr
+    kubectl("-n", OURS, "wait", "--for=delete", "job/gone", "--timeout=60s")
+    assert ask("-n", OURS, "get", "job", "kept")["spec"]["suspend"] is True
 
 
 def test_only_who_speaks_to_kubernetes_gets_a_token(applied: Path) -> None:
