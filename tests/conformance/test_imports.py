@@ -34,6 +34,7 @@ ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
 LIGHT_FILES = (
     "cli.py",
     "kubernetes/cli.py",
+    "kubernetes/doctor/cli.py",
     "kubernetes/launcher/cli.py",
     "kubernetes/launcher/settings.py",
     "kubernetes/planning.py",
