@@ -72,7 +72,7 @@ def test_submitted_again_it_does_no_work_again(cluster: Any, first_run: Any) -> 
 
 
 def test_killed_pods_of_every_kind_of_stage_leave_the_same_bytes(
-    cluster: Any, direct: Store, killing: Callable[..., AbstractContextManager[Any]]
+    cluster: Any, killing: Callable[..., AbstractContextManager[Any]], request: pytest.FixtureRequest
 ) -> None:
     killed: dict[str, str] = {}
     submissions, state = 0, ""
@@ -85,10 +85,10 @@ def test_killed_pods_of_every_kind_of_stage_leave_the_same_bytes(
     print(f"{len(killed)} pods killed, {submissions} submissions: {killed}")
     assert state == "SUCCEEDED"
     assert set(killed) == KINDS
-    assert contents(cluster.opened("killed")) == contents(direct)
+    assert contents(cluster.opened("killed")) == contents(request.getfixturevalue("direct"))
 
 
-def test_a_cancelled_run_leaves_nothing_running_and_is_resumed(cluster: Any, direct: Store) -> None:
+def test_a_cancelled_run_leaves_nothing_running_and_is_resumed(cluster: Any, request: pytest.FixtureRequest) -> None:
     run_id = cluster.submit("cancelled")
     cluster.until(1800, lambda: [pod for pod in cluster.pods.tasks(run_id) if pod.task == "pretrain"])
     cluster.gmlm("pipeline", "cancel", run_id)
@@ -102,4 +102,4 @@ def test_a_cancelled_run_leaves_nothing_running_and_is_resumed(cluster: Any, dir
     assert state == "SUCCEEDED"
     done_twice = [node for node in cluster.worked_on(again) if any(key.startswith(f"{node}/") for key in finished)]
     assert done_twice == []
-    assert contents(store) == contents(direct)
+    assert contents(store) == contents(request.getfixturevalue("direct"))
