@@ -15,8 +15,15 @@ from gmlm.storage.files import explained
 from gmlm.telemetry import get_logger
 from gmlm.translation.engines.engine import TranslationModel
 from gmlm.translation.engines.fsmt import MODEL_TYPE, FsmtConverter
+from gmlm.translation.engines.t5 import UnscaledT5Loader
 
 log = get_logger(__name__)
+
+
+LOADERS = (UnscaledT5Loader,)
+"""Loaders that stand in for CTranslate2's own; importing them registers them."""
+REVISION = 2
+"""Raised whenever a conversion gives other weights, so that older ones are not taken from the cache."""
 
 
 def cache_folder() -> Path:
@@ -33,7 +40,7 @@ def converted(model: TranslationModel) -> Path:
     Raises:
         ModelMismatchError: CTranslate2 does not know the architecture, or weights and vocabulary do not fit.
     """
-    target = cache_folder() / f"{model.content}-{ctranslate2.__version__}"
+    target = cache_folder() / f"{model.content}-{ctranslate2.__version__}-{REVISION}"
     if target.is_dir():
         return target
     log.info("converting the translator to CTranslate2")

@@ -4,9 +4,8 @@ import shutil
 import pytest
 import torch
 from transformers import (
-    FSMTConfig,
-    FSMTForConditionalGeneration,
     GenerationConfig,
+    LEDConfig,
     M2M100Config,
     M2M100ForConditionalGeneration,
     M2M100Tokenizer,
@@ -97,7 +96,9 @@ def test_two_processes_that_convert_at_once_agree(tiny_folder, monkeypatch):
 
     def overtaken(folder, output):
         convert(folder, output)
-        shutil.copytree(output, conversion.cache_folder() / f"raced-{conversion.ctranslate2.__version__}")
+        shutil.copytree(
+            output, conversion.cache_folder() / f"raced-{conversion.ctranslate2.__version__}-{conversion.REVISION}"
+        )
 
     monkeypatch.setattr(conversion, "_convert", overtaken)
     assert (conversion.converted(model) / "model.bin").exists()
@@ -141,12 +142,9 @@ def test_weights_that_do_not_fit_the_vocabulary_name_the_cure(multilingual):
 
 
 def test_an_architecture_unknown_to_ctranslate2_names_the_cure(tmp_path):
-    sizes = {"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
-    heads = {"encoder_attention_heads": 1, "decoder_attention_heads": 1}
-    config = FSMTConfig(langs=["en", "de"], src_vocab_size=12, tgt_vocab_size=12, **sizes, **heads)
-    FSMTForConditionalGeneration(config).save_pretrained(tmp_path)
-    with pytest.raises(ModelMismatchError, match=r"fsmt: .*\n.*engine: transformers"):
-        conversion.converted(TranslationModel(tmp_path, "fsmt"))
+    LEDConfig().save_pretrained(tmp_path)
+    with pytest.raises(ModelMismatchError, match=r"led: .*\n.*engine: transformers"):
+        conversion.converted(TranslationModel(tmp_path, "led"))
 
 
 def test_a_folder_without_weights_is_no_model(tmp_path, tiny_folder):
