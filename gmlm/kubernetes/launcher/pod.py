@@ -7,11 +7,14 @@ from typing import Any
 from gmlm.kubernetes.launcher.group import PodGroup
 from gmlm.kubernetes.launcher.names import CONTAINER
 from gmlm.kubernetes.profile import EnvFrom
+from gmlm.telemetry.exporting import PORT_VARIABLE
 
 Manifest = dict[str, Any]
 
 SCRATCH = "/scratch"
 MASTER_PORT = 29500
+METRICS_PORT = "9464"
+"""Where rank 0 serves /metrics, unless the profile's environment names another port."""
 RESUME_CODE = 130
 """Exit code of a pod that was asked to stop and has written a checkpoint."""
 
@@ -72,7 +75,7 @@ def _container(group: PodGroup, master: str | None) -> Manifest:
         "command": list(group.command),
         "env": environment(group) + ([] if master is None else _torchrun_environment(group, master)),
         "ports": [
-            {"name": "metrics", "containerPort": group.multi_node.metrics_port},
+            {"name": "metrics", "containerPort": int(group.profile.environment.get(PORT_VARIABLE, METRICS_PORT))},
             {"name": "torchrun", "containerPort": MASTER_PORT},
         ],
         "resources": resources(group),
@@ -85,7 +88,7 @@ def environment(group: PodGroup) -> list[Manifest]:
     """Variables of the container, sorted by name: ours, the profile's, and those from Secrets and ConfigMaps."""
     multi_node, profile = group.multi_node, group.profile
     plain = {
-        "GMLM_METRICS_PORT": str(multi_node.metrics_port),
+        PORT_VARIABLE: METRICS_PORT,
         "GMLM_SCRATCH": f"{SCRATCH}/{group.name}",  # one claim may serve equal work for several stores
         "HOME": "/tmp",
         "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(multi_node.grace_seconds - 15),

@@ -35,5 +35,3 @@ class MultiNode(Frozen):
     """Time for a last checkpoint between SIGTERM and SIGKILL."""
     service_account: str | None = None
     """Service account of the pods, for workload identity; they call no Kubernetes API."""
-    metrics_port: int = Field(9464, gt=0)
-    """Port of /metrics in each pod."""

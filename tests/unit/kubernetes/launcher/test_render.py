@@ -119,6 +119,13 @@ def test_prometheus_finds_the_pods_by_label_and_port(make_group: Make) -> None:
     assert {"name": "metrics", "containerPort": 9464} in template["spec"]["containers"][0]["ports"]
 
 
+def test_the_port_of_metrics_is_the_profiles(make_group: Make, profile: Profile) -> None:
+    other = profile.model_copy(update={"environment": {"GMLM_METRICS_PORT": "9999"}})
+    (container,) = pod_of(render_group(make_group("job", of=other))[0])["containers"]
+    assert {"name": "GMLM_METRICS_PORT", "value": "9999"} in container["env"]
+    assert container["ports"][0] == {"name": "metrics", "containerPort": 9999}
+
+
 def test_pods_of_a_job_find_rank_0_by_the_service(make_group: Make) -> None:
     job, service = render_group(make_group("job"))
     name = job["metadata"]["name"]
