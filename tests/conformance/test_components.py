@@ -80,3 +80,11 @@ def test_its_body_only_calls_the_library(folder: Path) -> None:
     statements = function.body[1:]
     assert sum((item.end_lineno or 0) - item.lineno + 1 for item in statements) <= BODY_LINES
     assert not [node for item in statements for node in ast.walk(item) if isinstance(node, ast.If | ast.For | ast.Try)]
+
+
+def test_every_stage_is_run_by_a_step_of_the_study_pipeline() -> None:
+    from gmlm.study.registry import STAGES
+    from pipelines.steps import COMPARISON, GRID, PRETRAINING, TRANSLATION
+
+    in_steps = {stage for phase in (TRANSLATION, PRETRAINING, GRID) for step in phase.steps for stage in step.stages}
+    assert in_steps | {name for _, name in COMPARISON} == set(STAGES)
