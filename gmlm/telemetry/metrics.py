@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gmlm.errors import InterruptedRunError
 from gmlm.telemetry import names
@@ -46,8 +46,7 @@ def observe_stage(stage: str) -> Iterator[None]:
     started = time.monotonic()
     running = instrument(names.STAGE_RUNNING, stage)
     running.set(1)
-    for kind in ("finished", "failed"):
-        instrument(names.STAGE_RUNS, stage, kind)  # starts at 0, so that the first one counts as an increase
+    _start_at_zero(stage)
     try:
         with stage_at_work(stage):
             yield
@@ -60,6 +59,15 @@ def observe_stage(stage: str) -> Iterator[None]:
         instrument(names.STAGE_SECONDS, stage, outcome).observe(time.monotonic() - started)
         instrument(names.STAGE_RUNS, stage, outcome).inc()
         instrument(names.STAGE_END, stage, outcome).set_to_current_time()
+
+
+def _start_at_zero(stage: str) -> None:
+    """Export counters before anything is counted, so that their first count is an increase."""
+    for kind in ("finished", "failed"):
+        instrument(names.STAGE_RUNS, stage, kind)
+    if stage == "translate":
+        for outcome in get_args(SegmentOutcome):
+            instrument(names.SEGMENTS, outcome)
 
 
 def observe_recognised(stage: str) -> None:

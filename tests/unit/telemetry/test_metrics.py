@@ -122,6 +122,13 @@ def test_requests_retries_and_errors_of_the_store_are_counted():
     assert value("gmlm_store_errors_total", error="StorageError") == 1
 
 
+def test_the_first_segments_of_a_translation_are_an_increase():
+    with metrics.observe_stage("translate"):
+        assert [value("gmlm_translation_segments_total", outcome=o) for o in ("translated", "copied", "flagged")] == [
+            0
+        ] * 3
+
+
 def test_the_first_failure_of_a_stage_is_an_increase():
     with metrics.observe_stage("corpus"):
         assert value("gmlm_stage_runs_total", stage="corpus", outcome="failed") == 0
