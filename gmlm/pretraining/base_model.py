@@ -7,19 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from gmlm.config import BaseModelConfig
-from gmlm.errors import InputNotFoundError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.models import check_vocabulary, load_encoder, load_tokenizer
 from gmlm.stage import StageRun
-
-FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
-"""What is fetched from the Hub: configuration, tokenizer and safe weights; never code or pickled weights."""
+from gmlm.training.model_source import model_folder
 
 
 def import_model(config: BaseModelConfig, run: StageRun) -> Manifest:
@@ -30,7 +25,7 @@ def import_model(config: BaseModelConfig, run: StageRun) -> Manifest:
         DataFormatError: There are no safetensors weights or no tokenizer.
         ModelMismatchError: Tokenizer and embedding disagree.
     """
-    folder = locate_model(config.model, run.study_folder)
+    folder = model_folder(config.model, run.study_folder)
     tokenizer = load_tokenizer(folder, config.model)
     model = load_encoder(folder, config.model, run.seed)
     check_vocabulary(model, tokenizer, config.model)
@@ -38,20 +33,6 @@ def import_model(config: BaseModelConfig, run: StageRun) -> Manifest:
         save_model(model, tokenizer, Path(temporary))
         files = run.upload_folder(Path(temporary), "model")
     return run.publish("model", config, files, metrics={"parameters": model.num_parameters()})
-
-
-def locate_model(name: str, study_folder: Path) -> Path:
-    """The local folder of a model: the name as a path from the study's folder, or a download from the Hub."""
-    if (folder := study_folder / Path(name).expanduser()).is_dir():
-        return folder
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError):
-        raise InputNotFoundError(
-            "neither a folder nor a model that the Hugging Face Hub gives",
-            where=name,
-            fix="check the path or name; for gated models set HF_TOKEN, and without network download it beforehand",
-        ) from None
 
 
 MACHINE_SETTINGS = ("name_or_path", "_name_or_path", "is_local", "local_files_only")

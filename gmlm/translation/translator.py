@@ -13,11 +13,11 @@ from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.shards import Quarantine
 from gmlm.stage import StageRun
+from gmlm.training.model_source import model_files, model_folder
 from gmlm.translation.engines.engine import ENDPOINT_FILE, MODEL_FOLDER
 from gmlm.translation.licences import check_licence
 from gmlm.translation.marian import train_marian, training_json
 from gmlm.translation.parallel import read_training_pairs
-from gmlm.translation.pretrained import model_files, model_folder
 
 
 def build_translator(config: TranslatorConfig, run: StageRun) -> Manifest:
@@ -68,6 +68,7 @@ def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun
 
 def _copy(config: TranslatorConfig, model: str, run: StageRun) -> Manifest:
     folder, copy = model_folder(model, run.study_folder), run.scratch / MODEL_FOLDER
+    _require_safetensors(model, folder)
     check_licence(model, folder, non_commercial=config.non_commercial)
     copy.mkdir(parents=True, exist_ok=True)
     for file in model_files(folder):
@@ -75,6 +76,15 @@ def _copy(config: TranslatorConfig, model: str, run: StageRun) -> Manifest:
     _check_architecture(model, copy)
     files = run.upload_folder(copy, MODEL_FOLDER)
     return run.publish("model", config, files, counters={"in": 1, "out": 1, "rejected": 0})
+
+
+def _require_safetensors(model: str, folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        raise ModelMismatchError(
+            "no safetensors weights",
+            where=model,
+            fix="load the model once with transformers, save it by save_pretrained(), and name that folder",
+        )
 
 
 def _check_architecture(model: str, copy: Path) -> None:
