@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from gmlm.config.corpora import SourceConfig
+from gmlm.config.workers import worker_count
 from gmlm.corpus.inputs import input_files, input_path, input_root
 from gmlm.corpus.parts import Part, part_folder
 from gmlm.corpus.publication import Chosen, publish_rows
 from gmlm.corpus.quarantine import write_quarantine
 from gmlm.corpus.reading import Limit, RawFile, Reading, read_raw_file
 from gmlm.corpus.revisions import KEPT, REASONS, Fates, fates
-from gmlm.corpus.workers import results_in_order, worker_count
+from gmlm.corpus.workers import results_in_order
 from gmlm.errors import DataFormatError, EmptyCorpusError
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,27 +10,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from gmlm.errors import ConfigError, StageFailedError
-
-VARIABLE = "GMLM_WORKERS"
-"""Environment variable with the number of processes that read, filter and write shards; 1 if it is not set."""
+from gmlm.config.workers import VARIABLE, worker_count
+from gmlm.errors import StageFailedError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-
-def worker_count() -> int:
-    """The number of processes asked for.
-
-    Raises:
-        ConfigError: The variable holds no positive whole number.
-    """
-    value = os.environ.get(VARIABLE, "1")
-    if not value.isdecimal() or int(value) < 1:
-        raise ConfigError(
-            f"{value!r} is no number of processes", where=VARIABLE, fix="set it to 1 or more, or unset it"
-        )
-    return int(value)
 
 
 def results_in_order(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:

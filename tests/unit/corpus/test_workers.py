@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from gmlm.corpus.workers import results_in_order, worker_count
+from gmlm.config.workers import worker_count
+from gmlm.corpus.workers import results_in_order
 from gmlm.errors import ConfigError, DataFormatError, StageFailedError
 
 
