@@ -225,19 +225,25 @@ def killing() -> Callable[..., AbstractContextManager[Killer]]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def small_study(tiny_study: Path) -> Path:
+    """A part of that study, one node of each kind; for runs whose every node costs a process or pod of its own."""
+    study = tiny_study.with_name("cut.yaml")
+    study.write_text(yaml.safe_dump(cut(yaml.safe_load(tiny_study.read_text())), sort_keys=False))
+    return study
+
+
+@pytest.fixture(scope="session")
+def cluster(small_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The cluster, with the inputs of a part of the smallest demo study in its store."""
     missing = [name for name in CLUSTER_NEEDS if not os.environ.get(name)]
     if missing:
         pytest.skip(f"not set: {', '.join(missing)}")
-    study = tiny_study.with_name("cut.yaml")
-    study.write_text(yaml.safe_dump(cut(yaml.safe_load(tiny_study.read_text())), sort_keys=False))
     store = f"{os.environ['GMLM_E2E_STORE']}/{uuid.uuid4().hex[:8]}"
     inputs = open_store(f"{store}/inputs")
     for folder in ("pubmed", "parallel", "tasks"):
-        for file in sorted((tiny_study.parent / folder).rglob("*.*")):
-            inputs.upload(file, file.relative_to(tiny_study.parent).as_posix())
-    return Cluster(study, store, tmp_path_factory.mktemp("compiled"))
+        for file in sorted((small_study.parent / folder).rglob("*.*")):
+            inputs.upload(file, file.relative_to(small_study.parent).as_posix())
+    return Cluster(small_study, store, tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(scope="session")
