@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
-from gmlm.lineage import lineage, render
-from gmlm.manifest import Manifest, find_manifest
+from gmlm.lineage import LineageNode, lineage, render
+from gmlm.manifest import Manifest, RawInput, find_manifest
 from gmlm.storage import Store
 from gmlm.study.plan import Plan
 
 CARD = "README.md"
 """Where the Hub, and people, look for a model's card."""
+FILES_LISTED = 12
+"""Raw files of a source up to this number are listed one by one; the store's manifests have them all."""
 
 
 def exported_card(store: Store, plan: Plan, model: Manifest, reasons: Sequence[str]) -> str:
@@ -48,6 +52,16 @@ def _conditions(reasons: Sequence[str]) -> list[str]:
 
 
 def _lineage(store: Store, model: Manifest) -> list[str]:
-    tree = render(lineage(store, model.prefix))
+    tree = render(_shortened(lineage(store, model.prefix)))
     made = f"Made by gmlm {model.code_version}; fingerprint `{model.fingerprint}`."
     return ["## Made from", made, f"```text\n{tree}\n```"]
+
+
+def _shortened(node: LineageNode) -> LineageNode:
+    """The tree with many raw files as one line: their number, bytes, and the sha256 of their lines `SHA256  NAME`."""
+    raw = node.raw_inputs
+    if len(raw) > FILES_LISTED:
+        lines = "".join(sorted(f"{file.sha256}  {file.name}\n" for file in raw))
+        sha256 = hashlib.sha256(lines.encode()).hexdigest()
+        raw = (RawInput(name=f"{len(raw)} files", bytes=sum(file.bytes for file in raw), sha256=sha256),)
+    return replace(node, raw_inputs=raw, inputs=tuple(map(_shortened, node.inputs)))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gmlm.deployment import export_model
+from gmlm.deployment.card import _shortened
 from gmlm.deployment.conditions import restrictions
 from gmlm.errors import (
     AccessDeniedError,
@@ -19,6 +20,8 @@ from gmlm.errors import (
     InputNotFoundError,
     StorageError,
 )
+from gmlm.lineage import Finding, LineageNode
+from gmlm.manifest import RawInput
 from gmlm.storage import open_store
 
 MODEL = {"model.safetensors", "config.json", "tokenizer.json", "README.md"}
@@ -146,3 +149,22 @@ def test_weights_that_are_no_safetensors_are_refused(finished: Any, tmp_path: Pa
     finished.store.write(key, json.dumps(manifest).encode())
     with pytest.raises(DataFormatError, match="safetensors"):
         export_model(finished.store, finished.plan, "base", str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(("files", "lines"), [(12, 12), (13, 1)])
+def test_a_card_does_not_list_thousands_of_files(files: int, lines: int) -> None:
+    raw = tuple(RawInput(name=f"{number}.txt", bytes=2, sha256="0" * 64) for number in range(files))
+    source = LineageNode("german", "ingest/german/1", "0" * 64, Finding.OK, "documents", raw)
+    (shown,) = _shortened(LineageNode("", "corpus/c/1", "0" * 64, Finding.OK, inputs=(source,))).inputs
+    assert len(shown.raw_inputs) == lines
+    assert sum(file.bytes for file in shown.raw_inputs) == 2 * files
+
+
+def test_one_line_for_many_files_changes_with_each_of_them() -> None:
+    def hash_of(last: str) -> str:
+        raw = tuple(RawInput(name=f"{number}.txt", bytes=2, sha256="0" * 64) for number in range(20))
+        raw += (RawInput(name="last", bytes=2, sha256=last * 64),)
+        return _shortened(LineageNode("", "ingest/german/1", "0" * 64, Finding.OK, "", raw)).raw_inputs[0].sha256
+
+    assert hash_of("a") != hash_of("b")
+    assert hash_of("a") == hash_of("a")
