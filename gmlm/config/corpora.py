@@ -91,6 +91,9 @@ class RecipeConfig(Frozen):
     """Drop documents in another language; texts under 200 characters are kept, as identification is unsure there."""
     min_translation_quality: float | None = Field(None, ge=0, le=1)
     """Drop translated documents whose segments score less on average; for translations with `quality`."""
+    quality: tuple[Literal["gopher", "gopher_repetition", "c4", "clinical"], ...] = ()
+    """Sets of quality rules that drop documents: published ones for web pages, which also drop short notes and lists,
+    and one for clinical text."""
     deduplicate: Literal["exact", "near", "none"] = "exact"
     """Drop documents whose normalised text occurred before, across all sources; `near` also drops those that share
     about 70 % of their word 5-grams with an earlier one (MinHash)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from gmlm.config.corpora import RecipeConfig
 from gmlm.corpus.normalisation import share_of, text_digest
+from gmlm.corpus.quality import RULES, Measured
 from gmlm.language import is_in_language
 from gmlm.shards import TRANSLATION_QUALITY
 
@@ -25,6 +26,10 @@ class Candidate:
     def digest(self) -> bytes:
         """The digest of its words."""
         return text_digest(self.text)
+
+    def measured(self, language: str) -> Measured:
+        """What quality rules look at; counted once."""
+        return self.__dict__.setdefault("_measured", Measured(self.text, language))
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,13 @@ def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
         filters.append(
             Filter("translated badly", lambda candidate: candidate.quality is not None and candidate.quality < least)
         )
-    return filters
+    return [*filters, *(Filter(*rule) for rule in _quality_rules(config))]
+
+
+def _quality_rules(config: RecipeConfig) -> Iterator[tuple[str, Callable[[Candidate], bool]]]:
+    for name in config.quality:
+        for looked_at, rule in RULES[name].items():
+            yield f"{name}: {looked_at}", lambda candidate, rule=rule: rule(candidate.measured(config.language))
 
 
 def quality_in(meta: str) -> float | None:

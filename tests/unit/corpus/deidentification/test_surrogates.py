@@ -24,8 +24,8 @@ from gmlm.errors import ModelMismatchError
 from gmlm.shards import read_documents
 
 LETTER = (
-    "Wir berichten über Frau Erika Beispiel, geb. 3.4.1950, Fallnummer: 34998877, wohnhaft Hauptstr. 8, 47809 Krefeld.\n"
-    "Aufnahme am 1.2.2021, Entlassung am 11.02.2021. Frau Beispiel bekam Ramipril 5 mg 1-0-1 (Dr. med. Kranz)."
+    "Wir berichten über Frau Erika Beispiel, geb. 3.4.1950, Fallnummer: 34998877, wohnhaft Hauptstr. 8, 47809 Krefeld."
+    "\nAufnahme am 1.2.2021, Entlassung am 11.02.2021. Frau Beispiel bekam Ramipril 5 mg 1-0-1 (Dr. med. Kranz)."
 )
 
 
