@@ -18,6 +18,8 @@ from pipelines.connection import HOST, Connection
 
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 """States in which a run stays."""
+ENDING = "CANCELING"
+"""State of a run that was cancelled."""
 POLL_SECONDS = 2.0
 PATIENCE = 120.0
 
@@ -125,10 +127,13 @@ class PipelinesClient:
             time.sleep(POLL_SECONDS)
 
     def unfinished_runs(self) -> list[UnfinishedRun]:
-        """Those of the newest hundred runs that have not ended."""
+        """Those of the newest hundred runs that have not ended and are not being ended.
+
+        A cancelled run starts no work any more, but stays in that state until Argo looks at it again: up to 20 minutes.
+        """
         with self._explained():
             page = self._client.list_runs(page_size=100, sort_by="created_at desc", namespace=self._namespace)
-        return [_unfinished(run) for run in page.runs or [] if str(run.state) not in ENDED]
+        return [_unfinished(run) for run in page.runs or [] if str(run.state) not in (*ENDED, ENDING)]
 
     def cancel(self, run_id: str) -> None:
         """End a run; what its nodes have finished stays, and another run goes on from there."""

@@ -32,6 +32,7 @@ class Service:
         return self.answers.pop(0) if self.answers else None
 
     create_run_from_pipeline_package = get_run = terminate_run = _answer
+    list_runs = _answer
     create_experiment = create_recurring_run = list_recurring_runs = delete_recurring_run = _answer
 
 
@@ -181,3 +182,13 @@ def test_a_namespace_without_schedules_has_none(service: Service) -> None:
 def test_a_schedule_can_be_ended(service: Service) -> None:
     client().unschedule("s1")
     assert service.asked == [(("s1",), {})]
+
+
+def test_runs_that_ended_or_are_being_ended_are_in_nobodys_way(service: Service) -> None:
+    states = ("RUNNING", "PENDING", "CANCELING", "CANCELED", "SUCCEEDED", "FAILED")
+    runs = [
+        SimpleNamespace(run_id=name, display_name="n", state=name, runtime_config=SimpleNamespace(parameters={}))
+        for name in states
+    ]
+    service.answers = [SimpleNamespace(runs=runs)]
+    assert [run.run_id for run in client().unfinished_runs()] == ["RUNNING", "PENDING"]
