@@ -66,17 +66,18 @@ def test_a_pod_that_is_killed_for_memory_is_named_and_the_report_appears(cluster
         ({"image": "gmlm.invalid/absent:1"}, "ErrImagePull ImagePullBackOff"),
         ({"tasks": {"cpu": "1000", "memory": "1Gi"}}, "Unschedulable"),
         ({"secrets": [{"name": "absent", "variables": {"AWS_REGION": "region"}}]}, "CreateContainerConfigError"),
+        ({"overrides": {"plan_study": {"memory": "40Mi"}}}, "OOMKilled"),
     ],
-    ids=["image", "resources", "secret"],
+    ids=["image", "resources", "secret", "memory"],
 )
-def test_a_pod_that_cannot_start_is_named_by_its_reason(cluster: Any, changes: dict[str, Any], reason: str) -> None:
+def test_a_pod_that_cannot_work_is_named_by_its_reason(cluster: Any, changes: dict[str, Any], reason: str) -> None:
     run_id = cluster.submit("unstarted", **changes)
     try:
         line = cluster.until(
             300,
             lambda: [line for line in cluster.pods.troubles(run_id) if any(word in line for word in reason.split())],
         )[0]
-        assert "(" in line, "Kubernetes' own word on the cause is shown"
+        assert "(" in line or "exit code 137" in line, "Kubernetes' own word on the cause is shown"
         assert line in cluster.gmlm("pipeline", "status", run_id) or "Image" in line  # the two reasons alternate
     finally:
         cluster.gmlm("pipeline", "cancel", run_id)
