@@ -30,6 +30,7 @@ from gmlm.monitoring.dashboards import DASHBOARDS, PRETRAINING
 from gmlm.monitoring.pictures import draw
 from gmlm.monitoring.prometheus import Prometheus
 from gmlm.monitoring.rules import rule_groups
+from gmlm.monitoring.sources import LogSource, PrometheusSource
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 COMPONENT = ROOT / "k8s" / "components" / "monitoring"
 RULES = sorted((COMPONENT / "rules").glob("*.yaml"))
 SCRAPE = 1.0
+TASKS = ("entities", "chapters", "questions")
 PEAK_OF_A_CORE = "1e11"
 """Operations a second of one core with AVX2, about."""
 NEEDS_A_GPU = {("Memory", 'gmlm_device_memory_bytes{study=~"watched"}')}
@@ -263,6 +265,16 @@ def test_scores_outlive_the_process_by_the_pushgateway_and_nothing_else_does(wat
     names = {line.split("{")[0] for line in text.splitlines() if line.startswith("gmlm_")}
     assert {"gmlm_score", "gmlm_score_low", "gmlm_score_high", "gmlm_documents_total"} <= names
     assert not any(name.startswith(("gmlm_training_step", "gmlm_training_loss", "gmlm_store")) for name in names)
+
+
+def test_the_terminal_shows_scores_from_prometheus_and_trainings_from_the_log(watched: Watched) -> None:
+    scores = PrometheusSource(watched.url, "watched").figures().scores
+    compared = {(score.model, score.task) for score in scores if score.metric == "f1"}
+    assert compared == {(model, task) for model in ("base", "translated") for task in TASKS}
+    assert all(score.low <= score.value <= score.high for score in scores if score.metric == "f1")
+    trainings = {training.name: training for training in LogSource(watched.run_log).figures().trainings}
+    assert {"translator marian", "pretrain base 1", "finetune translated entities"} <= set(trainings)
+    assert all(training.step == training.steps for training in trainings.values())
 
 
 def test_no_label_and_no_log_line_holds_text_of_a_document(watched: Watched) -> None:
