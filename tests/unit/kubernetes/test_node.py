@@ -22,7 +22,7 @@ def run(study: Any, node: str) -> NodeResult:
 
 def run_until(study: Any, stage: str) -> None:
     """Run all nodes of the stages before the one that is named."""
-    order = ["ingest", "task", "corpus", "tokenizer", "tokens", "pretrain", "pretrain", "finetune"]
+    order = ["ingest", "task", "corpus", "tokenizer", "base-model", "tokens", "pretrain", "pretrain", "finetune"]
     for earlier in order[: order.index(stage)]:
         for node in select_nodes(str(study.store), study.plan, [earlier]):
             run(study, node)
@@ -94,6 +94,7 @@ def test_evaluation_and_report_do_without_a_failed_cell_and_the_check_fails(stud
     run_until(study, "finetune")
     study.failures[CELLS[1]] = LabelError("a wrong label")
     assert [run(study, cell).status for cell in CELLS] == ["done", "failed"]
+    assert run(study, "audit/continued").status == "done"
     assert run(study, "evaluate").status == "done"
     report = run(study, "report")
     assert report.pages == {"html": "report/small"}
@@ -101,7 +102,7 @@ def test_evaluation_and_report_do_without_a_failed_cell_and_the_check_fails(stud
     roles = {made.role for made in report.manifest.inputs}
     assert {"evaluate/small", CELLS[0]} <= roles
     assert CELLS[1] not in roles
-    with pytest.raises(StageFailedError, match="1 of 11 nodes") as caught:
+    with pytest.raises(StageFailedError, match="1 of 13 nodes") as caught:
         check_study(str(study.store), study.plan)
     assert f"- {CELLS[1]}: LabelError: a wrong label" in str(caught.value)
 
