@@ -7,7 +7,7 @@ import unicodedata
 from hashlib import blake2b
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_SPACES = re.compile(r"[^\S\n\t]+")
+_SPACES = re.compile(r"[^\S\n\t ][^\S\n\t]*| [^\S\n\t]+")  # but a single ordinary one, which stays
 _SPACES_AT_LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _WORD = re.compile(r"\w+")
@@ -21,8 +21,10 @@ def normalise(text: str) -> str:
     for layout.
     """
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    text = _SPACES_AT_LINE_END.sub("", _SPACES.sub(" ", text))
-    return _BLANK_LINES.sub("\n\n", text).strip()
+    text = _SPACES.sub(" ", text)
+    if " \n" in text or "\t\n" in text:
+        text = _SPACES_AT_LINE_END.sub("", text)
+    return (_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
 
 
 def words(text: str) -> list[str]:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 STOP_WORDS = {
     "de": frozenset(("der", "die", "und", "in", "den", "von", "zu", "das", "mit", "ist", "des", "nicht", "bei")),
@@ -18,8 +19,8 @@ STOP_WORDS = {
 """Gopher's words for English; for German the commonest of newspapers and of clinical letters."""
 TOP_NGRAMS = ((2, 0.20), (3, 0.18), (4, 0.16))
 DUPLICATE_NGRAMS = ((5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10))
-_HAS_LETTER_OR_DIGIT = re.compile(r"\w")
-_HAS_LETTER = re.compile(r"[^\W\d_]")
+_SPOKEN = re.compile(r"[^\w\s]*\w\S*")
+_WITH_LETTER = re.compile(r"(?:[\d_]|[^\w\s])*[^\W\d_]\S*")
 _PARAGRAPHS, _LINES = re.compile(r"\n{2,}"), re.compile(r"\n+")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _BLANKS = re.compile(r"\[\*\*[^\]]*\*\*\]|_{3,}|<[A-Z_]{2,}>")
@@ -40,7 +41,12 @@ class Measured:
     @cached_property
     def spoken(self) -> list[str]:
         """The words that hold a letter or digit."""
-        return [word for word in self.words if _HAS_LETTER_OR_DIGIT.search(word)]
+        return _SPOKEN.findall(self.text)
+
+    @cached_property
+    def with_letters(self) -> int:
+        """Number of words that hold a letter."""
+        return len(_WITH_LETTER.findall(self.text))
 
     @cached_property
     def lines(self) -> list[str]:
@@ -73,11 +79,14 @@ def _repeated(parts: Sequence[str], text: Measured, *, most: float, most_charact
 
 
 def _top_ngram(text: Measured) -> bool:
+    longest, often = max(map(len, text.words), default=0), len(text.words)
     for n, most in TOP_NGRAMS:
+        if (n * longest + n - 1) * often <= most * len(text.text):
+            continue  # no longer n-gram occurs more often than the commonest shorter one
         found = Counter(zip(*(text.words[start:] for start in range(n)), strict=False))
         if found:
-            (ngram, number), *_ = found.most_common(1)
-            if (sum(map(len, ngram)) + n - 1) * number / len(text.text) > most:
+            ngram, often = max(found.items(), key=itemgetter(1))
+            if (sum(map(len, ngram)) + n - 1) * often / len(text.text) > most:
                 return True
     return False
 
@@ -123,7 +132,7 @@ RULES: dict[str, dict[str, Rule]] = {
         ),
         "bullets": lambda text: text.lines_that(_starts_as_bullet) > 0.9,
         "ellipses": lambda text: text.lines_that(_ends_in_ellipsis) > 0.3,
-        "words without letters": lambda text: text.share(sum(map(bool, map(_HAS_LETTER.search, text.words)))) < 0.8,
+        "words without letters": lambda text: text.share(text.with_letters) < 0.8,
         "stop words": lambda text: len(STOP_WORDS[text.language].intersection(text.words)) < 2,
     },
     "gopher_repetition": {
@@ -141,9 +150,7 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "clinical": {
         "mostly blanks": lambda text: text.share(len(_BLANKS.findall(text.text))) > 0.2,
-        "mostly figures": lambda text: (
-            text.share(len(text.words) - sum(map(bool, map(_HAS_LETTER.search, text.words)))) > 0.6
-        ),
+        "mostly figures": lambda text: text.share(len(text.words) - text.with_letters) > 0.6,
         "damaged characters": lambda text: len(_DAMAGED.findall(text.text)) > 0.005 * len(text.text),
         "one character per word": lambda text: text.share(sum(len(word) == 1 for word in text.words)) > 0.5,
     },
