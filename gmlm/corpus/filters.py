@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from gmlm.config.corpora import RecipeConfig
 from gmlm.corpus.normalisation import share_of, text_digest
-from gmlm.corpus.quality import RULES, Measured
+from gmlm.corpus.quality import RULES, Measured, Rule
 from gmlm.language import is_in_language
 from gmlm.shards import TRANSLATION_QUALITY
 
@@ -29,7 +29,8 @@ class Candidate:
 
     def measured(self, language: str) -> Measured:
         """What quality rules look at; counted once."""
-        return self.__dict__.setdefault("_measured", Measured(self.text, language))
+        measured: Measured = self.__dict__.setdefault("_measured", Measured(self.text, language))
+        return measured
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
 def _quality_rules(config: RecipeConfig) -> Iterator[tuple[str, Callable[[Candidate], bool]]]:
     for name in config.quality:
         for looked_at, rule in RULES[name].items():
-            yield f"{name}: {looked_at}", lambda candidate, rule=rule: rule(candidate.measured(config.language))
+            yield f"{name}: {looked_at}", partial(_breaks, rule, config.language)
+
+
+def _breaks(rule: Rule, language: str, candidate: Candidate) -> bool:
+    return rule(candidate.measured(language))
 
 
 def quality_in(meta: str) -> float | None:

@@ -65,7 +65,19 @@ def damage(draw: st.DrawFn, whole: bytes) -> bytes:
 @given(data=st.data())
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_is_counted_or_named(reader, name, data, make_run, tmp_path):
-    content = data.draw(damage(FILES[reader, name]))
+    check(reader, name, data.draw(damage(FILES[reader, name])), make_run, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize(("reader", "name"), FILES)
+@given(data=st.data())
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_ten_thousand_damaged_files_are_counted_or_named(reader, name, data, make_run, tmp_path):
+    check(reader, name, data.draw(damage(FILES[reader, name])), make_run, tmp_path)
+
+
+def check(reader, name, content, make_run, tmp_path):
     path = tmp_path / name
     path.write_bytes(content)
     run = make_run("ingest", fingerprint=sha256(content).hexdigest())
