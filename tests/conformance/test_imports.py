@@ -23,6 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"study"}),
     frozenset({"deployment"}),
     frozenset({"kubernetes", "monitoring"}),
+    frozenset({"commands"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -33,6 +34,8 @@ ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
 
 LIGHT_FILES = (
     "cli.py",
+    "commands/outputs.py",
+    "commands/running.py",
     "kubernetes/cli.py",
     "kubernetes/doctor/cli.py",
     "kubernetes/launcher/cli.py",
