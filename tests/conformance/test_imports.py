@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 """Rooms from the ground up; a room imports from lower layers and from itself."""
 
 ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
-"""Neighbours within a layer: a cell is scored by the scores that evaluation compares; an audit loads what was trained."""
+"""Neighbours within a layer: cells use the scores that evaluation compares; an audit loads what was trained."""
 
 LIGHT_FILES = (
     "cli.py",
