@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gmlm.config import TranslateConfig
 from gmlm.errors import GmlmError
 from gmlm.kubernetes.node import WORTH_A_RETRY
 from gmlm.kubernetes.planning import missing_inputs, select_nodes, study_of
@@ -32,7 +33,7 @@ def plan_shards(store: str, plan: str, tasks: int) -> list[str]:
     for node_id in select_nodes(store, plan, ("translate",)):
         node = planned.nodes[node_id]
         run = stage_run(node, planned, opened, Path(), _scratch(opened, node))
-        shards = plan_translation(node.node.config, run)
+        shards = plan_translation(_config(node), run)
         starts = min(tasks, shards)
         found += [f"{node_id}{SEPARATOR}{number * shards // starts}" for number in range(starts)]
     return found
@@ -69,7 +70,12 @@ def _work(store: Store, plan: Plan, node: PlannedNode, study: str, first: int) -
     from gmlm.translation.translate import work_on
 
     with exported(study, node.node.id):
-        work_on(node.node.config, stage_run(node, plan, store, Path(), _scratch(store, node)), first)
+        work_on(_config(node), stage_run(node, plan, store, Path(), _scratch(store, node)), first)
+
+
+def _config(node: PlannedNode) -> TranslateConfig:
+    assert isinstance(node.node.config, TranslateConfig)
+    return node.node.config
 
 
 def _scratch(store: Store, node: PlannedNode) -> Path:
