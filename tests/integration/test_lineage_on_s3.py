@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 @pytest.mark.parametrize("root", ["", "/some/prefix"])
 def test_a_data_set_is_located_and_traced_on_s3(s3_environment, root):
     store = open_store(s3_environment + root)
-    config = ReportConfig(study="s").model_dump()
+    config = ReportConfig(study="s").model_dump(mode="json")
     manifest = Manifest(
         kind="documents",
         stage="ingest",

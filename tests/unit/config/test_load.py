@@ -31,7 +31,7 @@ MODEL = "name: x\nsources: {t: {reader: text, path: t}}\nrecipes: {general: {sou
         ("name: [", "not valid YAML"),
         ("just text", "expected a mapping"),
         ("name: x\nsources: {t: {reader: word, path: t}}", "sources.t.reader: Input should be 'pubmed_xml'"),
-        ("name: x\ntranslators: {t: {}}", "exactly one of 'model' and 'train'"),
+        ("name: x\ntranslators: {t: {}}", "exactly one of 'model', 'train' and 'endpoint'"),
         ("name: x\nevaluation: {models: [a], baseline: a}", "evaluation.models: 'a' is not defined"),
     ],
 )

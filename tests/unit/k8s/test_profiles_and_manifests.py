@@ -11,6 +11,7 @@ import yaml
 
 from gmlm.kubernetes.launcher.names import MANAGED_BY
 from gmlm.kubernetes.profile import Profile, load_profile, profile_names
+from gmlm.telemetry.exporting import PORT_VARIABLE
 
 Documents = list[tuple[str, dict[str, Any]]]
 
@@ -73,10 +74,9 @@ def test_the_pushgateway_is_where_profiles_say(documents: Documents, profile: Pr
 
 
 def test_the_port_of_metrics_is_open_to_prometheus(documents: Documents) -> None:
-    multi_node = load_profile("multi-node").multi_node
-    assert multi_node is not None
+    port = int(load_profile("multi-node").environment[PORT_VARIABLE])
     (policy,) = [item for _, item in documents if item.get("metadata", {}).get("name") == "allow-prometheus"]
-    assert policy["spec"]["ingress"][0]["ports"] == [{"port": multi_node.metrics_port, "protocol": "TCP"}]
+    assert policy["spec"]["ingress"][0]["ports"] == [{"port": port, "protocol": "TCP"}]
 
 
 @pytest.mark.parametrize("role", ["gmlm-launcher", "gmlm-reaper"])

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("setup_and_teardown_subprocess_runner")
 
 def test_a_finished_study_passes(planned: Any) -> None:
     task = check_study(store=planned.store, plan=planned.plan, stages=[])
-    assert task.output == "small: 11 of 11 nodes finished"
+    assert task.output == "small: 13 of 13 nodes finished"
 
 
 def test_an_unfinished_node_fails_the_task(planned: Any) -> None:
