@@ -12,7 +12,7 @@ from torch import nn
 
 from gmlm.config import CellConfig, FinetuneConfig, TaskConfig
 from gmlm.evaluation.scores import Prediction, score
-from gmlm.finetuning.batching import plan_batches
+from gmlm.finetuning.batching import TrainingItem, plan_batches
 from gmlm.finetuning.examples import Example, to_gold
 from gmlm.finetuning.multi_label import MultiLabel
 from gmlm.finetuning.objective import Encoder, Objective
@@ -64,12 +64,15 @@ def best_candidate(
     Only the best so far is kept in memory; one that was interrupted goes on from its checkpoint.
     """
     choices = config.task.finetuning.choices()
+    # Windows depend on length and stride alone, which all choices share.
+    objective = make_objective(config.task, encoder, labels, splits["train"])
+    items = objective.training_items(splits["train"])
     best: Candidate | None = None
     tried = []
     for number, settings in enumerate(choices):
         # A single candidate keeps the cell's own fingerprint, several have one each.
         part = f"/{number}" if len(choices) > 1 else ""
-        candidate = _train(config, settings, encoder, labels, splits, run, part)
+        candidate = _train(config, settings, objective, items, splits["dev"], run, part)
         tried.append({**settings.choice(), "dev": candidate.dev_score})
         if best is None or candidate.dev_score > best.dev_score:
             best = candidate
@@ -80,15 +83,12 @@ def best_candidate(
 def _train(
     config: CellConfig,
     settings: FinetuneConfig,
-    encoder: Encoder,
-    labels: Sequence[str],
-    splits: Splits,
+    objective: Objective,
+    items: Sequence[TrainingItem],
+    dev: Sequence[Example],
     run: StageRun,
     part: str,
 ) -> Candidate:
-    task = config.task.model_copy(update={"finetuning": settings})
-    objective = make_objective(task, encoder, labels, splits["train"])
-    items = objective.training_items(splits["train"])
     plan = plan_batches(items, settings.batch_size, settings.epochs, config.seed)
     tokens = settings.epochs * sum(len(window.ids) for item in items for window in item.windows)
     torch.manual_seed(config.seed)  # of the head; train() seeds every step by itself
@@ -106,11 +106,12 @@ def _train(
         hooks=[TrainingMetrics(run.stage, tokens / len(plan), **names)],
         description=f"Fine-tune {run.name}{part}",
     )
-    outputs = objective.outputs(model, splits["dev"], "Predict dev")
-    threshold = objective.tune(outputs, splits["dev"])
-    dev = _predictions(objective, outputs, splits["dev"], threshold)
+    outputs = objective.outputs(model, dev, "Predict dev")
+    threshold = objective.tune(outputs, dev)
+    predicted = _predictions(objective, outputs, dev, threshold)
     windows = sum(len(item.windows) for item in items)
-    return Candidate(settings, objective, model, result, windows, threshold, dev, score(task, dev)[SCORE])
+    dev_score = score(config.task, predicted)[SCORE]
+    return Candidate(settings, objective, model, result, windows, threshold, predicted, dev_score)
 
 
 def _checkpoints(run: StageRun, part: str) -> Path:

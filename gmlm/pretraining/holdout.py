@@ -28,10 +28,16 @@ HIGHEST_EXPONENT = 700.0
 class HoldoutEvaluation:
     """Evaluates during training: every so many steps and at the end; a hook of the loop."""
 
-    def __init__(self, corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings, *, every: int) -> None:
-        self._every = every
-        self.observe: Callable[[float], object] = lambda loss: None
-        """Told of each loss."""
+    def __init__(
+        self,
+        corpus: TokenCorpus,
+        vocabulary: Vocabulary,
+        settings: BatchSettings,
+        *,
+        every: int,
+        observe: Callable[[float], object] = lambda loss: None,
+    ) -> None:
+        self._every, self._observe = every, observe
         fixed = BatchSettings(
             sequence_length=settings.sequence_length,
             batch_tokens=settings.micro_batch_tokens,
@@ -60,5 +66,5 @@ class HoldoutEvaluation:
                 total += float(masked_lm_loss(model, placed)) * count
                 targets += count
         loss = total / max(1.0, targets)
-        self.observe(loss)
+        self._observe(loss)
         return {"step": step, "loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}

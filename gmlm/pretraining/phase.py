@@ -19,7 +19,7 @@ from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
 from gmlm.storage import Store
-from gmlm.training import Hook, TrainingMetrics, train
+from gmlm.training import Hook, TrainingMetrics, TrainingResult, train
 from gmlm.training.distributed import join_world
 
 
@@ -62,8 +62,8 @@ def run_phase(
     hooks: list[Hook] = [metrics]
     holdout: list[dict[str, float]] = []
     if held_out.documents > held_out.empty_documents:
-        evaluation = HoldoutEvaluation(held_out, vocabulary, settings, every=phase.optimisation.evaluate_every)
-        evaluation.observe = metrics.observe_held_out_loss
+        every, observe = phase.optimisation.evaluate_every, metrics.observe_held_out_loss
+        evaluation = HoldoutEvaluation(held_out, vocabulary, settings, every=every, observe=observe)
         hooks.append(evaluation)
         holdout.append(evaluation.evaluate(model, 0))
     result = train(
@@ -78,14 +78,21 @@ def run_phase(
         hooks=hooks,
         description=f"Pretrain {name} on {phase.corpus}",
     )
-    report = {
-        "corpus": phase.corpus,
-        "steps": steps,
-        "curve": [asdict(point) for point in result.curve],
-        "holdout": holdout + result.history.get(HISTORY, []),
-        "tokens_per_step": round(seen / steps),
-    }
+    report = _report(phase, result, holdout, round(seen / steps))
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _report(
+    phase: PhaseConfig, result: TrainingResult, before: list[dict[str, float]], tokens_per_step: int
+) -> dict[str, Any]:
+    """The phase's part of `training.json`: `before` is the held-out evaluation ahead of the first step."""
+    return {
+        "corpus": phase.corpus,
+        "steps": result.steps,
+        "curve": [asdict(point) for point in result.curve],
+        "holdout": before + result.history.get(HISTORY, []),
+        "tokens_per_step": tokens_per_step,
+    }
 
 
 def _read(store: Store, tokens: Manifest, vocabulary: Vocabulary) -> tuple[TokenCorpus, TokenCorpus]:
