@@ -24,6 +24,7 @@ ARG TORCH_INDEX=
 # DS_BUILD_OPS: DeepSpeed compiles none of its operators, here or later; there is no compiler in the image.
 ENV PATH=$PATH:/opt/uv/bin \
     DS_BUILD_OPS=0 \
+    UV_CACHE_DIR=/var/cache/uv \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PROJECT_ENVIRONMENT=/opt/venv \
@@ -33,7 +34,7 @@ WORKDIR /opt/gmlm
 # The layer of the dependencies changes with the lock only, however often the source does.
 COPY --from=lock /lock ./
 COPY scripts/image-dependencies scripts/
-RUN --mount=type=cache,target=/root/.cache/uv scripts/image-dependencies "${ACCELERATOR}" "${TORCH_INDEX}"
+RUN --mount=type=cache,target=/var/cache/uv scripts/image-dependencies "${ACCELERATOR}" "${TORCH_INDEX}"
 
 FROM dependencies AS source
 COPY gmlm gmlm
