@@ -17,6 +17,7 @@ from gmlm.audit.texts import Canary, members_and_others, read_canaries
 from gmlm.config import AuditConfig
 from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
+from gmlm.multiple_testing import holm
 from gmlm.pretraining.models import load_encoder, load_tokenizer
 from gmlm.stage import StageRun
 from gmlm.training.distributed import join_world
@@ -41,11 +42,13 @@ def audit(config: AuditConfig, run: StageRun) -> Manifest:
     members, others = members_and_others(run.store, corpora, config.documents)
     membership = _membership(pair, members, others, config, run)
     canaries = read_canaries(run.store, corpora)
+    by_repeats = _canaries(pair, canaries, config, run) if canaries else []
+    verdicts = _verdicts([membership, *(row.separation for row in by_repeats)], config.confidence)
     record = {
         "reference": run.inputs["reference"].name,
         "corpora": [role.removeprefix(CORPUS_ROLE) for role in corpora],
-        "membership": _json(membership),
-        "canaries": _canaries(pair, canaries, config, run) if canaries else None,
+        "membership": verdicts[0],
+        "canaries": [row.json() | verdict for row, verdict in zip(by_repeats, verdicts[1:], strict=True)] or None,
         "names": {"members": _names(pair, members), "others": _names(pair, others)},
     }
     file = run.write("audit.json", (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
@@ -111,7 +114,19 @@ def _membership(
     return found
 
 
-def _canaries(pair: _Pair, canaries: Sequence[Canary], config: AuditConfig, run: StageRun) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _PlantedCanaries:
+    """Canaries that were planted equally often, against the controls."""
+
+    repeats: int
+    separation: Separation
+    exposure: float
+
+    def json(self) -> dict[str, Any]:
+        return {"repeats": self.repeats, "exposure": self.exposure}
+
+
+def _canaries(pair: _Pair, canaries: Sequence[Canary], config: AuditConfig, run: StageRun) -> list[_PlantedCanaries]:
     """For each number of repeats: how well the planted canaries are told from the controls, and their exposure."""
     ratios = pair.ratios(canaries, lambda one: pair.prober.single(one.text, one.start, one.end), "canaries")
     repeats = np.array([canary.repeats for canary in canaries])
@@ -124,8 +139,17 @@ def _canaries(pair: _Pair, canaries: Sequence[Canary], config: AuditConfig, run:
         planted = ratios[repeats == number]
         found = separate(planted, controls, config.resamples, config.confidence, run.seed)
         assert found is not None
-        rows.append({"repeats": number, **_json(found), "exposure": float(np.mean(exposure(planted, controls)))})
+        rows.append(_PlantedCanaries(number, found, float(np.mean(exposure(planted, controls)))))
     return rows
+
+
+def _verdicts(separations: Sequence[Separation], confidence: float) -> list[dict[str, Any]]:
+    """Each comparison as JSON; `found` where its p value, corrected for all of the audit, is below 1 - confidence."""
+    corrected = holm([each.p_value for each in separations])
+    return [
+        {**asdict(each), "p_holm": p, "found": p < 1 - confidence}
+        for each, p in zip(separations, corrected, strict=True)
+    ]
 
 
 def exposure(planted: Array, controls: Array) -> Array:
@@ -146,7 +170,3 @@ def _names(pair: _Pair, texts: Sequence[str]) -> Mapping[str, int]:
         "recovered": int(model.recovered.sum()),
         "recovered_by_reference": int(reference.recovered.sum()),
     }
-
-
-def _json(found: Separation) -> dict[str, Any]:
-    return {**asdict(found), "found": found.found}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
 
 Array = NDArray[np.float64]
 FALSE_POSITIVE_RATE = 0.01
@@ -30,17 +31,16 @@ class Separation:
     others: int
     auc: Estimate
     true_positive_rate: Estimate
-
-    @property
-    def found(self) -> bool:
-        """Whether the members stand out: the interval of the AUC lies above 0.5."""
-        return self.auc.low > 0.5
+    p_value: float
+    """Of the one-sided test that the members score no higher than the others (Mann and Whitney 1947)."""
 
 
 def separate(members: Array, others: Array, resamples: int, confidence: float, seed: int) -> Separation | None:
     """Compare the scores of members with those of others; None where one of them has no text.
 
-    Both groups are resampled with replacement, each within itself.
+    Both groups are resampled with replacement, each within itself. The test does not rest on these resamples: with the
+    eight canaries that one number of repeats may have, their interval is too narrow, and would call every tenth model
+    that never saw the text a leak.
     """
     if not len(members) or not len(others):
         return None
@@ -52,7 +52,8 @@ def separate(members: Array, others: Array, resamples: int, confidence: float, s
         low, high = np.quantile([statistic(*pair) for pair in drawn], [tail, 1 - tail])
         return Estimate(statistic(members, others), float(low), float(high))
 
-    return Separation(len(members), len(others), estimate(auc), estimate(true_positive_rate))
+    rank_test = mannwhitneyu(members, others, alternative="greater")
+    return Separation(len(members), len(others), estimate(auc), estimate(true_positive_rate), float(rank_test.pvalue))
 
 
 def auc(members: Array, others: Array) -> float:

@@ -26,4 +26,4 @@ class AuditConfig(Frozen):
     resamples: int = Field(1000, gt=99)
     """Bootstrap resamples behind the intervals."""
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Level of the intervals."""
+    """Level of the intervals; text counts as found where Holm's p value is below 1 - confidence."""

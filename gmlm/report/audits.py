@@ -22,12 +22,14 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Separation:
-    """How well members are told from others by the model; `found` where better than by guessing."""
+    """How well members are told from others by the model; `found` where better than by guessing, as `p_holm` says."""
 
     members: int
     others: int
     auc: Estimate
     true_positive_rate: Estimate
+    p_value: float
+    p_holm: float
     found: bool
     repeats: int | None = None
     """Occurrences in the training text, of canaries."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gmlm.report.significance import holm
+from gmlm.multiple_testing import holm
 
 DEFAULT_CONFIDENCE = 0.95
 OTHER_SCORES = ("precision", "recall", "exact_match", "macro_f1")

@@ -40,7 +40,7 @@ STAGES: dict[str, StageEntry] = {
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),
-    "audit": StageEntry("gmlm.audit.audit:audit", "audit"),
+    "audit": StageEntry("gmlm.audit.audit:audit", "audit", revision=2),
     "report": StageEntry("gmlm.report.report:build_report", "report", revision=2),
 }
 """Every stage, in the order in which a study needs them."""

@@ -27,10 +27,12 @@ def memoriser(world):
 def test_a_model_that_knows_its_text_by_heart_is_found(world, reference, memoriser, audit_config):
     found, manifest = _audit(world, audit_config, "memoriser", memoriser, reference)
     assert found["membership"]["found"]
+    assert found["membership"]["p_holm"] < 0.001
     assert found["membership"]["auc"]["low"] > 0.6
     assert [row["repeats"] for row in found["canaries"]] == [1, 8]
     often = found["canaries"][1]
     assert often["found"]
+    assert often["p_holm"] < 0.001
     assert often["auc"]["value"] > 0.95
     assert often["exposure"] > 4.5  # of log2(41) = 5.36 at most
     assert manifest.metrics["auc"] == found["membership"]["auc"]["value"]
@@ -38,7 +40,8 @@ def test_a_model_that_knows_its_text_by_heart_is_found(world, reference, memoris
 
 def test_a_model_that_never_saw_the_text_is_cleared(world, reference, audit_config):
     stranger = world.model("stranger", world.strangers, 150)
-    found, manifest = _audit(world, audit_config, "stranger", stranger, reference)
+    strict = audit_config.model_copy(update={"confidence": 0.999})  # of a hundred machines' roundings five pass 0.95
+    found, manifest = _audit(world, strict, "stranger", stranger, reference)
     assert not found["membership"]["found"]
     assert found["membership"]["auc"]["low"] < 0.5 < found["membership"]["auc"]["high"]
     assert not any(row["found"] for row in found["canaries"])

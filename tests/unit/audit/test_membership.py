@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -34,18 +36,19 @@ def test_under_a_hundred_others_none_may_be_a_false_positive():
 
 
 def test_perfect_separation_has_no_spread():
-    found = separate(np.arange(10.0, 20.0), np.arange(10.0), 200, 0.95, seed=1)
+    found = separate(np.arange(10.0, 18.0), np.arange(10.0), 200, 0.95, seed=1)
     assert (found.auc.value, found.auc.low, found.true_positive_rate.low) == (1.0, 1.0, 1.0)
-    assert found.found
+    assert found.p_value == pytest.approx(1 / comb(18, 8))
 
 
-def test_equal_groups_are_called_different_in_at_most_some_five_percent_of_the_trials():
+@pytest.mark.parametrize(("members", "others"), [(60, 60), (8, 40), (3, 12)])
+def test_equal_groups_are_called_different_as_often_as_the_level_says(members, others):
     alarms = 0
-    for trial in range(200):
+    for trial in range(400):
         generator = np.random.default_rng(trial)
-        found = separate(generator.normal(size=60), generator.normal(size=60), 200, 0.95, seed=trial)
-        alarms += found.found
-    assert alarms / 200 <= 0.06  # one side of a 95 % interval: 2.5 % expected
+        found = separate(generator.normal(size=members), generator.normal(size=others), 100, 0.95, seed=trial)
+        alarms += found.p_value < 0.05
+    assert alarms / 400 <= 0.08  # 5 % expected, 8 % is 2.8 standard deviations above it
 
 
 def test_nothing_to_compare_gives_nothing():

@@ -131,7 +131,9 @@ def sample_audit(found: bool) -> dict[str, Any]:
             "others": 110,
             "auc": auc,
             "true_positive_rate": rate,
-            "found": value - 0.04 > 0.5,
+            "p_value": 0.0004 if found else 0.31,
+            "p_holm": 0.0008 if found else 0.62,
+            "found": found,
             **more,
         }
 

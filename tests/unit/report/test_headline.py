@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
+from gmlm.multiple_testing import holm
 from gmlm.report.headline import read_headline
-from gmlm.report.significance import holm
 from gmlm.report.summary import summary_table
 
 

@@ -63,6 +63,7 @@ def test_audits_say_what_they_found(page, pages):
         "110",
         "0.713 [0.673, 0.753]",
         recognised,
+        "<0.001",
         "–",
     ]
     assert rows[1][2:6] == ["canaries, 4 times", "900", "110", "0.813 [0.773, 0.853]"]
