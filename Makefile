@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
+.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,10 @@ e2e: setup ## Run a study in real pods: KUBECONFIG, KF_PIPELINES_ENDPOINT and GM
 dashboards: setup ## Write dashboards and rules for Grafana and the Prometheus Operator
 	@$(RUN)/python -m gmlm.monitoring.generate k8s/components/monitoring
 	@$(RUN)/python -m gmlm.telemetry.reference > docs/reference/metrics.md
+
+alerts: setup ## Check all alerts, and that each fires when it should, by promtool
+	@command -v promtool >/dev/null || { echo "promtool is not on PATH: install Debian's package prometheus"; exit 2; }
+	@$(RUN)/python -m pytest -q tests/integration/test_promtool.py tests/unit/k8s tests/unit/monitoring
 
 e2e-cluster: setup ## Load the library into a cluster without a registry: E2E_BASE, E2E_LOAD; see docs/developers
 	@scripts/e2e-cluster
