@@ -71,7 +71,7 @@ class ModelMismatchError(GmlmError):
 
 
 class CheckpointMismatchError(GmlmError):
-    """A checkpoint was written by another study, configuration or world size."""
+    """A checkpoint was written by another study, configuration or engine."""
 
     exit_code = 17
 

@@ -61,7 +61,7 @@ def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerpr
     """Bring state and engine to the newest whole checkpoint of the folder; leave them alone if there is none.
 
     Raises:
-        CheckpointMismatchError: It belongs to other work, or to another engine, ZeRO stage or world size.
+        CheckpointMismatchError: It belongs to other work, or to another engine.
         StorageError: Its files are damaged.
     """
     complete = _complete(folder)
@@ -70,9 +70,8 @@ def load_checkpoint(folder: Path, state: TrainingState, engine: Engine, fingerpr
     checkpoint = complete[-1]
     try:
         saved = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-        _check(checkpoint, "work (fingerprint)", saved["fingerprint"], fingerprint)
-        _check(checkpoint, "engine", saved["layout"], engine.layout)
-        engine.load_checkpoint(checkpoint)
+        _check_work(checkpoint, saved["fingerprint"], fingerprint)
+        engine.load_checkpoint(checkpoint, saved["layout"])
         _restore(state, saved)
     except (ValueError, KeyError, EOFError, OSError, RuntimeError, UnpicklingError, SafetensorError) as error:
         raise StorageError(
@@ -119,10 +118,10 @@ def _as_json(state: TrainingState, engine: Engine, fingerprint: str) -> dict[str
     }
 
 
-def _check(checkpoint: Path, what: str, found: str, expected: str) -> None:
+def _check_work(checkpoint: Path, found: str, expected: str) -> None:
     if found != expected:
         raise CheckpointMismatchError(
-            f"the checkpoint is of another {what}: {found[:40]!r} instead of {expected[:40]!r}",
+            f"the checkpoint is of another work (fingerprint): {found[:40]!r} instead of {expected[:40]!r}",
             where=str(checkpoint),
             fix="delete the folder to start over, or run the study that wrote it",
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import re
+import shutil
+import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,11 +28,12 @@ from deepspeed.runtime.zero.config import ZeroStageEnum
 from deepspeed.utils.tensor_fragment import fragment_address
 
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.errors import StorageError
+from gmlm.errors import CheckpointMismatchError, StorageError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.optimiser import optimiser_of
+from gmlm.training.universal_checkpoint import load_whole, tensors_only, write_universal
 
 TAG = "deepspeed"
 """Folder of DeepSpeed's files within a checkpoint."""
@@ -55,9 +59,11 @@ class DeepSpeedEngine:
         _prepare(world)
         objective = Objective(copy.deepcopy(model).to(world.device), loss, optimisation.precision)
         self._optimisation, self._world = optimisation, world
+        optimiser = optimiser_of(objective, optimisation)
+        self._parameters, self._groups = _named(objective, optimiser), len(optimiser.param_groups)
         self._engine, self._optimiser, _, _ = deepspeed.initialize(
             model=objective,
-            optimizer=optimiser_of(objective, optimisation),
+            optimizer=optimiser,
             config=_deepspeed_config(optimisation),
             dist_init_required=False,
         )
@@ -65,7 +71,7 @@ class DeepSpeedEngine:
 
     @property
     def layout(self) -> str:
-        """ZeRO spreads its state over the ranks, so stage and world size must stay."""
+        """ZeRO spreads its state over the ranks; with another stage or world size it is taken apart anew."""
         return f"deepspeed zero {self._optimisation.zero_stage} world {self._world.size}"
 
     @property
@@ -96,12 +102,52 @@ class DeepSpeedEngine:
         """Write DeepSpeed's own files, each rank its part."""
         self._engine.save_checkpoint(str(folder), tag=TAG, save_latest=False)
 
-    def load_checkpoint(self, folder: Path) -> None:
+    def load_checkpoint(self, folder: Path, layout: str) -> None:
         """Read DeepSpeed's own files; nothing but tensors and DeepSpeed's own plain classes is unpickled."""
-        with torch.serialization.safe_globals(SAFE_GLOBALS):
-            path, _ = self._engine.load_checkpoint(str(folder), tag=TAG)
-        if path is None:
-            raise StorageError("the checkpoint is damaged", where=str(folder), fix="delete the folder to start over")
+        stage = stage_of(layout, folder)
+        with torch.serialization.safe_globals(SAFE_GLOBALS), tensors_only():
+            # Stage 0 keeps everything on every rank, so its files serve any world size.
+            if layout == self.layout or stage == self._optimisation.zero_stage == 0:
+                path, _ = self._engine.load_checkpoint(str(folder), tag=TAG)
+                if path is None:
+                    raise StorageError("it is damaged", where=str(folder), fix="delete the folder to start over")
+            else:
+                self._load_converted(folder / TAG, stage)
+
+    def _load_converted(self, source: Path, stage: int) -> None:
+        """Convert once on each node, and load on every rank."""
+        is_first = os.environ.get("LOCAL_RANK", "0") == "0"
+        mine = tempfile.mkdtemp(prefix="gmlm-universal-") if is_first else ""
+        try:
+            if is_first:
+                write_universal(source, stage, list(self._parameters), self._groups, Path(mine))
+            self._load_universal(Path(self._of_this_node(mine)))
+            self._world.barrier()
+        finally:
+            if is_first:
+                shutil.rmtree(mine, ignore_errors=True)
+
+    def _of_this_node(self, mine: str) -> str:
+        """What the first rank of this node has; torchrun numbers the ranks of a node one after the other."""
+        everyone = [mine] * self._world.size
+        if self._world.size > 1:
+            dist.all_gather_object(everyone, mine)
+        return everyone[self._world.rank - int(os.environ.get("LOCAL_RANK", "0"))]
+
+    def _load_universal(self, folder: Path) -> None:
+        if self._optimisation.zero_stage == 0:
+            load_whole(folder, self._parameters, self._optimiser)
+            return
+        settings = [{k: v for k, v in group.items() if k != "params"} for group in self._optimiser.param_groups]
+        zero = self._engine.optimizer
+        zero.load_state_dict(state_dict_list=None, checkpoint_folder=str(folder))
+        # Stage 3 gives all groups the hyper-parameters of the first, and one step, which would count for each of them.
+        for state in self._optimiser.state.values():
+            state["step"] = state["step"].clone()
+        for group, kept in zip(self._optimiser.param_groups, settings, strict=True):
+            group.update(kept)
+        if self._optimisation.zero_stage < 3:
+            zero.update_lp_params()
 
     def finish(self, model: nn.Module) -> None:
         """Copy the trained weights into the given model, gathering what stage 3 has spread, and let the engine go."""
@@ -120,6 +166,27 @@ class _TensorsOnlyCheckpointEngine(TorchCheckpointEngine):  # type: ignore[misc]
 
     def load(self, path: str, map_location: Any = None) -> Any:
         return torch.load(path, map_location=map_location, weights_only=True)
+
+
+def stage_of(layout: str, where: Path) -> int:
+    """The ZeRO stage of a checkpoint's layout.
+
+    Raises:
+        CheckpointMismatchError: Another engine wrote it.
+    """
+    if (found := re.fullmatch(r"deepspeed zero (\d) world \d+", layout)) is None:
+        raise CheckpointMismatchError(
+            f"the checkpoint is of another engine: {layout[:40]!r}",
+            where=str(where),
+            fix="set 'engine' as it was, or delete the folder to start over",
+        )
+    return int(found[1])
+
+
+def _named(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, nn.Parameter]:
+    """The optimiser's parameters by name, in its order."""
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    return {names[id(parameter)]: parameter for group in optimiser.param_groups for parameter in group["params"]}
 
 
 def _prepare(world: World) -> None:

@@ -36,7 +36,7 @@ class Engine(Protocol):
 
     @property
     def layout(self) -> str:
-        """What a checkpoint must agree with to be loaded, such as the ZeRO stage and world size."""
+        """How a checkpoint of this engine is laid out, such as by ZeRO stage and world size."""
         ...
 
     @property
@@ -63,8 +63,12 @@ class Engine(Protocol):
         """Write weights and optimiser state; called on every rank."""
         ...
 
-    def load_checkpoint(self, folder: Path) -> None:
-        """Read what `save_checkpoint` wrote."""
+    def load_checkpoint(self, folder: Path, layout: str) -> None:
+        """Read what `save_checkpoint` of an engine with this layout wrote, converting it where it can.
+
+        Raises:
+            CheckpointMismatchError: It cannot.
+        """
         ...
 
     def finish(self, model: nn.Module) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
+from gmlm.errors import CheckpointMismatchError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
@@ -74,8 +75,14 @@ class TorchEngine:
             save_model(self.model, str(folder / WEIGHTS))
             torch.save(self._optimiser.state_dict(), folder / OPTIMISER)
 
-    def load_checkpoint(self, folder: Path) -> None:
+    def load_checkpoint(self, folder: Path, layout: str) -> None:
         """Read weights and optimiser state."""
+        if layout != self.layout:
+            raise CheckpointMismatchError(
+                f"the checkpoint is of another engine: {layout[:40]!r}",
+                where=str(folder),
+                fix="set 'engine' as it was, or delete the folder to start over",
+            )
         load_model(self.model, folder / WEIGHTS, device=str(self._world.device))
         state = torch.load(folder / OPTIMISER, map_location=self._world.device, weights_only=True)
         self._optimiser.load_state_dict(state)

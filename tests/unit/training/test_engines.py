@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM
 
 from gmlm.config import OptimisationConfig
-from gmlm.errors import CheckpointMismatchError, InterruptedRunError
+from gmlm.errors import CheckpointMismatchError, InterruptedRunError, StorageError
 from gmlm.training import Batch, TrainingState, train
 from gmlm.training.interface import WEIGHT
 
@@ -108,10 +109,51 @@ def test_stable_adamw_trains_the_same_under_both_engines() -> None:
     weights_agree(plain, zero, tolerance=1e-5)
 
 
-def test_a_checkpoint_of_another_engine_is_refused(tmp_path: Path) -> None:
-    run(TORCH, tiny_bert(), tmp_path)
-    with pytest.raises(CheckpointMismatchError, match="engine"):
-        run(deepspeed(1), tiny_bert(), tmp_path)
+CHANGES = [pytest.param(a, b, marks=[] if (a, b) in {(0, 1), (2, 3), (3, 0)} else pytest.mark.slow)
+           for a, b in itertools.permutations(range(4), 2)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_a_stopped_run_goes_on_at_another_zero_stage(before: int, after: int, tmp_path: Path) -> None:
+    straight, resumed = tiny_bert(), tiny_bert()
+    expected = run(TORCH, straight)
+    with pytest.raises(InterruptedRunError):
+        run(deepspeed(before), tiny_bert(), tmp_path, hooks=[Stop()])
+    assert run(deepspeed(after), resumed, tmp_path) == pytest.approx(expected, abs=1e-6)
+    weights_agree(straight, resumed, tolerance=1e-6)
+
+
+def test_a_damaged_checkpoint_of_another_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError):
+        run(deepspeed(1), tiny_bert(), tmp_path, hooks=[Stop()])
+    (part,) = tmp_path.rglob("*optim_states.pt")
+    part.write_bytes(b"half")
+    with pytest.raises(StorageError, match="damaged") as caught:
+        run(deepspeed(2), tiny_bert(), tmp_path)
+    assert caught.value.where == str(tmp_path / "step-00000002")
+
+
+def test_no_pickled_code_is_run_by_a_conversion(tmp_path: Path) -> None:
+    class Attack:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return (Path.touch, (tmp_path / "attacked",))
+
+    with pytest.raises(InterruptedRunError):
+        run(deepspeed(1), tiny_bert(), tmp_path, hooks=[Stop()])
+    (part,) = tmp_path.rglob("*optim_states.pt")
+    torch.save({"optimizer_state_dict": Attack()}, part)
+    with pytest.raises(StorageError, match="damaged"):
+        run(deepspeed(2), tiny_bert(), tmp_path)
+    assert not (tmp_path / "attacked").exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [(TORCH, deepspeed(1)), (deepspeed(0), TORCH)])
+def test_a_checkpoint_of_another_engine_is_refused(
+    before: OptimisationConfig, after: OptimisationConfig, tmp_path: Path
+) -> None:
+    run(before, tiny_bert(), tmp_path)
+    with pytest.raises(CheckpointMismatchError, match="another engine"):
+        run(after, tiny_bert(), tmp_path)
 
 
 def test_bf16_keeps_weights_in_fp32() -> None:

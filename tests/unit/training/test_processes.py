@@ -66,15 +66,33 @@ def test_deepspeed_needs_no_compiler(tmp_path: Path) -> None:
         assert curve == pytest.approx(curves["torch"], rel=1e-5), name
 
 
+def launch(ranks: int, mode: str, output: Path, environment: dict[str, str]) -> None:
+    """Run the worker on so many ranks."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    subprocess.run([*launcher, str(WORKER), mode, str(output)], env=environment, check=True, timeout=280)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 2)])
+def test_every_zero_stage_goes_on_from_every_other_at_another_world_size(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    launch(before, "half", tmp_path / "none", ENVIRONMENT)
+    launch(after, "rest", tmp_path / "curves.json", ENVIRONMENT)
+    expected = load_worker().curve("torch", tmp_path / "torch")
+    curves = json.loads((tmp_path / "curves.json").read_text())
+    assert len(curves) == 16
+    for name, curve in curves.items():
+        assert curve == pytest.approx(expected, rel=1e-5), name
+
+
 @pytest.mark.slow
 def test_two_ranks_train_as_one(tmp_path: Path) -> None:
     curves = []
     for ranks in (1, 2):
         output = tmp_path / str(ranks) / "curves.json"
         output.parent.mkdir()
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        environment = without_compilers(tmp_path / f"bin{ranks}")
-        subprocess.run([*launch, str(WORKER), "layouts", str(output)], env=environment, check=True, timeout=280)
+        launch(ranks, "layouts", output, without_compilers(tmp_path / f"bin{ranks}"))
         curves.append(json.loads(output.read_text()))
     for name, curve in curves[1].items():
         assert curve == pytest.approx(curves[0]["torch"], rel=1e-5), name

@@ -1,22 +1,26 @@
 """A training run as a process of its own: `python worker.py MODE OUTPUT`; tests start it, also under torchrun.
 
-Modes: `layouts` trains with each engine and ZeRO stage; `long` trains on until it is stopped, or 40 steps.
+Modes: `layouts` trains with each engine and ZeRO stage; `half` stops each ZeRO stage after two steps of four, and
+`rest` takes up each of these checkpoints with each stage; `long` trains on until it is stopped, or 40 steps.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from gmlm.config import OptimisationConfig
-from gmlm.errors import GmlmError
-from gmlm.training import Batch, TrainingState, train
+from gmlm.errors import GmlmError, InterruptedRunError
+from gmlm.training import Batch, Hook, TrainingState, train
 from gmlm.training.distributed import join_world
 from gmlm.training.interface import WEIGHT
 
@@ -25,6 +29,8 @@ PLAIN = OptimisationConfig(learning_rate=1e-2, log_every=1, weight_decay=0.1)
 LAYOUTS = {"torch": PLAIN} | {
     f"zero {stage}": PLAIN.model_copy(update={"engine": "deepspeed", "zero_stage": stage}) for stage in range(4)
 }
+
+ZERO = [name for name in LAYOUTS if name != "torch"]
 
 
 def model(dropout: float) -> nn.Module:
@@ -59,25 +65,57 @@ class Pace:
         time.sleep(0.05)
 
 
-def layouts(output: Path) -> None:
-    world = join_world()
-    curves = {}
-    for name, optimisation in LAYOUTS.items():
-        trained = model(0.0)
-        result = train(
-            trained,
-            loss=squared_error,
-            batches=batches(world.rank, world.size),
-            steps=4,
-            optimisation=optimisation,
-            seed=1,
-            fingerprint="f",
-            checkpoints=output.parent / name,
-        )
-        weights = sum(float(parameter.double().abs().sum()) for parameter in trained.parameters())
-        curves[name] = [*(point.loss for point in result.curve), weights]
-    if world.is_main:
+class StopAfterTwo:
+    """Asks the process to stop, as SIGTERM does."""
+
+    def after_step(self, state: TrainingState) -> None:
+        if state.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def curve(name: str, checkpoints: Path, hooks: Sequence[Hook] = ()) -> list[float]:
+    """Losses of four steps and the sum of the absolute weights after them."""
+    world, trained = join_world(), model(0.0)
+    result = train(
+        trained,
+        loss=squared_error,
+        batches=batches(world.rank, world.size),
+        steps=4,
+        optimisation=LAYOUTS[name],
+        seed=1,
+        fingerprint="f",
+        checkpoints=checkpoints,
+        hooks=hooks,
+    )
+    weights = sum(float(parameter.detach().double().abs().sum()) for parameter in trained.parameters())
+    return [*(point.loss for point in result.curve), weights]
+
+
+def write(curves: dict[str, list[float]], output: Path) -> None:
+    if join_world().is_main:
         output.write_text(json.dumps(curves))
+
+
+def layouts(output: Path) -> None:
+    write({name: curve(name, output.parent / name) for name in LAYOUTS}, output)
+
+
+def half(output: Path) -> None:
+    for name in ZERO:
+        with suppress(InterruptedRunError):
+            curve(name, output.parent / name, [StopAfterTwo()])
+
+
+def rest(output: Path) -> None:
+    world, curves = join_world(), {}
+    for source in ZERO:
+        for target in ZERO:
+            copy = output.parent / f"{source} {target} {world.size}"
+            if world.is_main:
+                shutil.copytree(output.parent / source, copy)
+            world.barrier()
+            curves[f"{source} -> {target}"] = curve(target, copy)
+    write(curves, output)
 
 
 def long(output: Path, steps: int = 40, hooks: Sequence[Pace] = (Pace(),)) -> None:
@@ -99,6 +137,6 @@ def long(output: Path, steps: int = 40, hooks: Sequence[Pace] = (Pace(),)) -> No
 if __name__ == "__main__":
     torch.set_num_threads(1)
     try:
-        {"layouts": layouts, "long": long}[sys.argv[1]](Path(sys.argv[2]))
+        {"layouts": layouts, "half": half, "rest": rest, "long": long}[sys.argv[1]](Path(sys.argv[2]))
     except GmlmError as error:
         sys.exit(error.exit_code)
