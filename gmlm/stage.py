@@ -28,6 +28,7 @@ class StageRun:
         study_folder: Folder that relative input paths start at.
         inputs: Finished inputs by role.
         raw_inputs: Files from outside the store that the stage reads.
+        progress: Identity of the work whose unfinished state it may go on from; the fingerprint if it is empty.
     """
 
     stage: str
@@ -40,6 +41,12 @@ class StageRun:
     study_folder: Path
     inputs: Mapping[str, Manifest]
     raw_inputs: tuple[RawInput, ...] = ()
+    progress: str = ""
+
+    @property
+    def progress_prefix(self) -> str:
+        """Folder of the store for the unfinished state of a training: without a shared disk too, all ranks see it."""
+        return progress_prefix(self.stage, self.name, self.progress or self.fingerprint)
 
     def key(self, path: str) -> str:
         """Key in the store of an output file."""
@@ -100,6 +107,11 @@ class StageRun:
             prefix=self.prefix,
         )
         return publish_manifest(self.store, manifest)
+
+
+def progress_prefix(stage: str, name: str, progress: str) -> str:
+    """Folder of a store for unfinished state; like the scratch folder of a local store it is no output."""
+    return f".scratch/progress/{stage}/{name}/{progress[:12]}"
 
 
 class Stage(Protocol):

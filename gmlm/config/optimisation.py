@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from gmlm.config.base import Frozen
+
+EXECUTION = frozenset({"zero_stage", "checkpoint_every", "keep_last", "keep_best", "keep_every"})
+"""Settings that an unfinished training may go on under when they change: they are about where its state lies."""
+
+
+def without_execution(config: Any) -> Any:
+    """A dumped configuration without those settings, however deep they lie."""
+    if isinstance(config, dict):
+        return {key: without_execution(value) for key, value in config.items() if key not in EXECUTION}
+    return [without_execution(value) for value in config] if isinstance(config, list) else config
 
 
 class OptimisationConfig(Frozen):
@@ -43,6 +53,12 @@ class OptimisationConfig(Frozen):
     """Steps between two evaluations on held-out data; 0 evaluates at the end only."""
     checkpoint_every: int = Field(0, ge=0)
     """Steps between two checkpoints; 0 writes them on interruption only."""
+    keep_last: int = Field(1, ge=1)
+    """Newest checkpoints that are kept while training runs."""
+    keep_best: bool = False
+    """Keep the checkpoint with the lowest held-out loss too."""
+    keep_every: int = Field(0, ge=0)
+    """Keep the checkpoints of every so many steps too; 0 keeps none of them."""
 
     @model_validator(mode="after")
     def _tensors_are_whole(self) -> Self:

@@ -52,7 +52,9 @@ class HoldoutEvaluation:
     def after_step(self, state: TrainingState) -> None:
         """Record loss and perplexity where an evaluation is due."""
         if state.step == state.steps or (self._every and state.step % self._every == 0):
-            state.history.setdefault(HISTORY, []).append(self.evaluate(state.model, state.step))
+            figures = self.evaluate(state.model, state.step)
+            state.history.setdefault(HISTORY, []).append(figures)
+            state.score = figures["loss"]
 
     def evaluate(self, model: torch.nn.Module, step: int) -> dict[str, float]:
         """Mean loss in nats over all masked tokens, and its exponential."""

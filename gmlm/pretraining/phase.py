@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -20,6 +19,7 @@ from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
 from gmlm.storage import Store
 from gmlm.training import Hook, TrainingMetrics, TrainingResult, train
+from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 
 
@@ -42,7 +42,7 @@ def run_phase(
     store: Store,
     seed: int,
     fingerprint: str,
-    checkpoints: Path,
+    checkpoints: CheckpointPlace,
     name: str,
     number: int = 1,
 ) -> PhaseResult:

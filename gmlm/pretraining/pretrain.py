@@ -19,6 +19,7 @@ from gmlm.pretraining.masking import vocabulary_of
 from gmlm.pretraining.models import build_encoder, check_vocabulary, load_encoder, load_tokenizer
 from gmlm.pretraining.phase import PhaseResult, run_phase
 from gmlm.stage import StageRun
+from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 from gmlm.training.dropout import quicken_dropout
 
@@ -26,8 +27,9 @@ from gmlm.training.dropout import quicken_dropout
 def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
     """Start from the input `base`, or from random weights for the input `tokenizer`, and train on `tokens:N` per phase.
 
-    Interrupted, it goes on within the phase; a finished phase is restored from its last checkpoint. Under torchrun all
-    ranks train and rank 0 publishes.
+    Interrupted, it goes on within the phase, at another ZeRO stage or world size too; a finished phase is restored from
+    its last checkpoint. Checkpoints lie in the store until the model is published. Under torchrun all ranks train and
+    rank 0 publishes.
 
     Raises:
         ModelMismatchError: Model, tokenizer and corpus do not belong together.
@@ -44,8 +46,8 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
             run.inputs[f"tokens:{index}"],
             store=run.store,
             seed=_phase_seed(run.seed, index),
-            fingerprint=f"{run.fingerprint}/{index}",
-            checkpoints=run.scratch / f"phase-{index}",
+            fingerprint=f"{run.progress or run.fingerprint}/{index}",
+            checkpoints=CheckpointPlace(run.store, f"{run.progress_prefix}/phase-{index}", run.scratch),
             name=run.name,
             number=index + 1,
         )
@@ -53,6 +55,8 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
     ]
     if world.is_main:
         _publish(config, run, model, tokenizer, results)
+        for key in list(run.store.list(run.progress_prefix)):
+            run.store.delete(key)
     world.barrier()
     return read_manifest(run.store, run.prefix)
 

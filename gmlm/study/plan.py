@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gmlm import __version__
+from gmlm.config.optimisation import without_execution
 from gmlm.manifest import MANIFEST_NAME, SCHEMA_VERSION, RawInput, fingerprint_of
 from gmlm.storage import Store
 from gmlm.study.graph import Graph
@@ -17,11 +18,16 @@ from gmlm.study.registry import STAGES
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """A node with its identity: equal fingerprints mean equal work."""
+    """A node with its identity: equal fingerprints mean equal work.
+
+    `progress` identifies the work whose unfinished state it may go on from: it differs from the fingerprint in leaving
+    out how the work is spread over devices and kept.
+    """
 
     node: Node
     fingerprint: str
     raw_inputs: tuple[RawInput, ...]
+    progress: str = ""
 
     @property
     def prefix(self) -> str:
@@ -86,4 +92,5 @@ def identify(node: Node, planned: Mapping[str, PlannedNode], raw: tuple[RawInput
         "inputs": {role: planned[source].fingerprint for role, source in node.inputs.items()},
         "raw": [(item.name, item.sha256) for item in raw],
     }
-    return PlannedNode(node, fingerprint_of(parts), raw)
+    progress = fingerprint_of({**parts, "config": without_execution(parts["config"])})
+    return PlannedNode(node, fingerprint_of(parts), raw, progress)

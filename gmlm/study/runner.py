@@ -17,7 +17,7 @@ from typing import Literal
 from gmlm import interruption
 from gmlm.errors import AccessDeniedError, ConfigError, DiskFullError, GmlmError, InterruptedRunError, StorageError
 from gmlm.manifest import MANIFEST_NAME, Manifest, read_manifest
-from gmlm.stage import StageRun
+from gmlm.stage import StageRun, progress_prefix
 from gmlm.storage import Store
 from gmlm.storage.probe import probe_conditional_writes
 from gmlm.study.plan import Plan, PlannedNode
@@ -125,7 +125,7 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
     scratch = scratch_folder(store) / planned.prefix
     with observe_stage(node.stage), _explained(node.id), _locked(scratch):
         if force:
-            _discard(store, planned.prefix, scratch)
+            _discard(store, planned, scratch)
         elif planned.finished(store):
             return read_manifest(store, planned.prefix)
         run = stage_run(planned, plan, store, study_folder, scratch)
@@ -151,6 +151,7 @@ def stage_run(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path
         study_folder=study_folder,
         inputs={role: read_manifest(store, plan.nodes[source].prefix) for role, source in node.inputs.items()},
         raw_inputs=planned.raw_inputs,
+        progress=planned.progress,
     )
 
 
@@ -165,9 +166,10 @@ def scratch_folder(store: Store) -> Path:
     return cache / "gmlm" / "scratch" / hashlib.sha256(store.uri.encode()).hexdigest()[:12]
 
 
-def _discard(store: Store, prefix: str, scratch: Path) -> None:
-    store.delete(f"{prefix}/{MANIFEST_NAME}")
-    for key in list(store.list(prefix)):
+def _discard(store: Store, planned: PlannedNode, scratch: Path) -> None:
+    store.delete(f"{planned.prefix}/{MANIFEST_NAME}")
+    unfinished = progress_prefix(planned.node.stage, planned.node.name, planned.progress)
+    for key in [*store.list(planned.prefix), *store.list(unfinished)]:
         store.delete(key)
     for path in scratch.iterdir():
         if path.name != "lock":

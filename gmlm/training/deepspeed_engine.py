@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -33,6 +35,7 @@ from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.optimiser import optimiser_of
+from gmlm.training.torch_engine import copied
 from gmlm.training.universal_checkpoint import load_whole, tensors_only, write_universal
 
 TAG = "deepspeed"
@@ -67,7 +70,7 @@ class DeepSpeedEngine:
             config=_deepspeed_config(optimisation),
             dist_init_required=False,
         )
-        self._engine.checkpoint_engine = _TensorsOnlyCheckpointEngine(self._engine._config)
+        self._engine.checkpoint_engine = _CheckpointFiles(self._engine._config)
 
     @property
     def layout(self) -> str:
@@ -98,9 +101,12 @@ class DeepSpeedEngine:
         norm = self._engine.get_global_grad_norm()
         return None if norm is None else float(norm)
 
-    def save_checkpoint(self, folder: Path) -> None:
-        """Write DeepSpeed's own files, each rank its part."""
-        self._engine.save_checkpoint(str(folder), tag=TAG, save_latest=False)
+    def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
+        """DeepSpeed's own files, of each rank its part."""
+        collector = self._engine.checkpoint_engine
+        with tempfile.TemporaryDirectory() as root:  # DeepSpeed makes folders and puts a script there.
+            self._engine.save_checkpoint(root, tag=TAG, save_latest=False)
+            return {Path(path).relative_to(root).as_posix(): write for path, write in collector.collected()}
 
     def load_checkpoint(self, folder: Path, layout: str) -> None:
         """Read DeepSpeed's own files; nothing but tensors and DeepSpeed's own plain classes is unpickled."""
@@ -116,23 +122,17 @@ class DeepSpeedEngine:
 
     def _load_converted(self, source: Path, stage: int) -> None:
         """Convert once on each node, and load on every rank."""
-        is_first = os.environ.get("LOCAL_RANK", "0") == "0"
+        is_first = self._world.is_first_of_node
         mine = tempfile.mkdtemp(prefix="gmlm-universal-") if is_first else ""
         try:
             if is_first:
                 write_universal(source, stage, list(self._parameters), self._groups, Path(mine))
-            self._load_universal(Path(self._of_this_node(mine)))
+            # torchrun numbers the ranks of a node one after the other.
+            self._load_universal(Path(self._world.gather(mine)[self._world.rank - self._world.local_rank]))
             self._world.barrier()
         finally:
             if is_first:
                 shutil.rmtree(mine, ignore_errors=True)
-
-    def _of_this_node(self, mine: str) -> str:
-        """What the first rank of this node has; torchrun numbers the ranks of a node one after the other."""
-        everyone = [mine] * self._world.size
-        if self._world.size > 1:
-            dist.all_gather_object(everyone, mine)
-        return everyone[self._world.rank - int(os.environ.get("LOCAL_RANK", "0"))]
 
     def _load_universal(self, folder: Path) -> None:
         if self._optimisation.zero_stage == 0:
@@ -158,11 +158,31 @@ class DeepSpeedEngine:
             for buffer, used in zip(model.buffers(), self.model.buffers(), strict=True):
                 buffer.copy_(used)
         model.to(self._world.device)
+        self.discard()
+
+    def discard(self) -> None:
+        """Let DeepSpeed's engine go."""
         self._engine.destroy()
 
 
-class _TensorsOnlyCheckpointEngine(TorchCheckpointEngine):  # type: ignore[misc]
-    """DeepSpeed's checkpoint files, read without running pickled code."""
+class _CheckpointFiles(TorchCheckpointEngine):  # type: ignore[misc]
+    """DeepSpeed's checkpoint files: copied instead of written, and read without running pickled code."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._copies: list[tuple[str, Callable[[Path], object]]] = []
+
+    def preserves_storage_sharing(self) -> bool:
+        """No: each tensor is copied anyway, so DeepSpeed need not do so first."""
+        return False
+
+    def save(self, state_dict: Any, path: str) -> None:
+        self._copies.append((path, partial(torch.save, copied(state_dict))))
+
+    def collected(self) -> list[tuple[str, Callable[[Path], object]]]:
+        """What was saved since the last call: paths, and what writes the copies."""
+        found, self._copies = self._copies, []
+        return found
 
     def load(self, path: str, map_location: Any = None) -> Any:
         return torch.load(path, map_location=map_location, weights_only=True)

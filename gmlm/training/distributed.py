@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -22,17 +25,38 @@ class World:
         """Whether this process reports and writes shared files."""
         return self.rank == 0
 
+    @property
+    def local_rank(self) -> int:
+        """The rank of this process among those of its node."""
+        return int(os.environ.get("LOCAL_RANK", "0"))
+
+    @property
+    def is_first_of_node(self) -> bool:
+        """Whether this process does what needs doing once on each node."""
+        return self.local_rank == 0
+
     def sum(self, value: float) -> float:
         """The sum of one figure over all ranks."""
-        if self.size == 1:
-            return value
-        total = torch.tensor(value, dtype=torch.float64, device=self.device)
-        dist.all_reduce(total)
-        return float(total)
+        return self.sums(value)[0]
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set on at least one rank."""
-        return self.sum(float(flag)) > 0
+    def sums(self, *values: float) -> list[float]:
+        """The sums of several figures over all ranks, at the price of one."""
+        if self.size == 1:
+            return list(values)
+        totals = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(totals)
+        return [float(total) for total in totals]
+
+    def any(self, *flags: bool) -> list[bool]:
+        """For each flag whether it is set on at least one rank."""
+        return [total > 0 for total in self.sums(*map(float, flags))]
+
+    def gather(self, value: Value) -> list[Value]:
+        """The values of all ranks, in their order."""
+        everyone = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(everyone, value)
+        return everyone
 
     def barrier(self) -> None:
         """Wait for all ranks."""

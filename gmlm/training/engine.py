@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -59,12 +60,15 @@ class Engine(Protocol):
         """
         ...
 
-    def save_checkpoint(self, folder: Path) -> None:
-        """Write weights and optimiser state; called on every rank."""
+    def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
+        """A copy of weights and optimiser state in memory: for each file of this rank what writes it.
+
+        Called on every rank; training may go on while the files are written.
+        """
         ...
 
     def load_checkpoint(self, folder: Path, layout: str) -> None:
-        """Read what `save_checkpoint` of an engine with this layout wrote, converting it where it can.
+        """Read what an engine with this layout has written, converting it where it can.
 
         Raises:
             CheckpointMismatchError: It cannot.
@@ -73,6 +77,10 @@ class Engine(Protocol):
 
     def finish(self, model: nn.Module) -> None:
         """Leave the trained weights in the model that the engine was opened with."""
+        ...
+
+    def discard(self) -> None:
+        """Let the engine go without keeping what it has trained."""
         ...
 
 

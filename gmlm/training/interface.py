@@ -53,7 +53,11 @@ class TrainingState:
         step_started: Reading of `time.perf_counter` when the last step began.
         step_seconds: Seconds of the last step, waiting for its batch included.
         data_seconds: Seconds that the last step waited for its batch.
-        checkpoint_seconds: Seconds that writing the last checkpoint took.
+        checkpoint_seconds: Seconds that writing the last checkpoint took, in the background or not.
+        score: Last held-out loss that a hook has taken; lower is better. Tells which checkpoint is the best.
+        recent: Losses of the last steps, which a spike is measured by.
+        skipped: Batches left out so far: step n trains on batch n + skipped.
+        halvings: How often micro-batches were halved since memory did not suffice.
     """
 
     model: nn.Module
@@ -70,6 +74,10 @@ class TrainingState:
     step_seconds: float = 0.0
     data_seconds: float = 0.0
     checkpoint_seconds: float = 0.0
+    score: float | None = None
+    recent: list[float] = field(default_factory=list)
+    skipped: int = 0
+    halvings: int = 0
 
 
 class Hook(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 
@@ -15,7 +15,8 @@ from torch import nn
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.errors import InterruptedRunError, TrainingError
 from gmlm.telemetry import Progress, progress
-from gmlm.training.checkpoint import load_checkpoint, save_checkpoint
+from gmlm.training.checkpoint import Checkpoints
+from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import World, join_world
 from gmlm.training.engine import Engine, open_engine
 from gmlm.training.interface import (
@@ -41,7 +42,7 @@ def train(
     optimisation: OptimisationConfig,
     seed: int,
     fingerprint: str,
-    checkpoints: Path | None = None,
+    checkpoints: Path | CheckpointPlace | None = None,
     hooks: Sequence[Hook] = (),
     description: str = "Train",
 ) -> TrainingResult:
@@ -58,10 +59,17 @@ def train(
     world = join_world()
     engine = open_engine(model, loss, optimisation, world)
     state = TrainingState(engine.model, steps)
-    if checkpoints is not None:
-        load_checkpoint(checkpoints, state, engine, fingerprint)
+    place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
+    saved = Checkpoints(place, optimisation, world, fingerprint) if place is not None else None
+    if saved is not None:
+        saved.load(state, engine)
 
-    with interruption() as interrupted, _entered(hooks), _shown(description, state, world) as bar:
+    with (
+        interruption() as interrupted,
+        _entered(hooks),
+        _shown(description, state, world) as bar,
+        saved.closing(state) if saved is not None else nullcontext(),
+    ):
         while state.step < steps:
             rate = learning_rate(state.step, steps, optimisation)
             step_loss, norm = _optimise(
@@ -71,9 +79,12 @@ def train(
             _record(state, step_loss, rate, norm, optimisation.log_every)
             for hook in hooks:
                 hook.after_step(state)
-            stop = world.any(interrupted.requested)
-            if checkpoints is not None and (stop or _checkpoint_is_due(state, optimisation)):
-                save_checkpoint(checkpoints, state, engine, world, fingerprint)
+            stop, writing = world.any(interrupted.requested, saved is not None and not saved.idle)
+            if saved is not None:
+                if not writing:
+                    saved.complete(state)
+                if stop or _checkpoint_is_due(state, optimisation):
+                    saved.begin(state, engine)
             if stop:
                 raise InterruptedRunError(f"stopped at step {state.step} of {steps}", fix="run again: it resumes")
             if bar is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save_file
 from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
@@ -69,11 +71,15 @@ class TorchEngine:
                 dist.all_reduce(parameter.grad)
                 parameter.grad /= self._world.size
 
-    def save_checkpoint(self, folder: Path) -> None:
-        """Write weights as safetensors and the optimiser state; rank 0 has all of it."""
-        if self._world.is_main:
-            save_model(self.model, str(folder / WEIGHTS))
-            torch.save(self._optimiser.state_dict(), folder / OPTIMISER)
+    def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
+        """Weights as safetensors and the optimiser state; rank 0 has all of it."""
+        if not self._world.is_main:
+            return {}
+        weights, optimiser = copied(_unique(self.model)), copied(self._optimiser.state_dict())
+        return {
+            WEIGHTS: lambda file: save_file(weights, file),
+            OPTIMISER: lambda file: torch.save(optimiser, file),
+        }
 
     def load_checkpoint(self, folder: Path, layout: str) -> None:
         """Read weights and optimiser state."""
@@ -89,3 +95,24 @@ class TorchEngine:
 
     def finish(self, model: nn.Module) -> None:
         """Nothing to do: the given model was trained."""
+
+    def discard(self) -> None:
+        """Nothing to do: the given model is trained on."""
+
+
+def copied(value: Any) -> Any:
+    """A copy on the CPU of tensors in mappings and lists; tensors that share memory share it no more."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, Mapping):
+        return {key: copied(part) for key, part in value.items()}
+    return type(value)(map(copied, value)) if type(value) in (list, tuple) else value
+
+
+def _unique(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Weights and buffers, tied ones once, as safetensors demands."""
+    first: dict[int, str] = {}
+    tensors: dict[str, torch.Tensor] = dict(model.state_dict())
+    for name, tensor in tensors.items():
+        first.setdefault(tensor.data_ptr() if tensor.numel() else id(tensor), name)
+    return {name: tensors[name].contiguous() for name in first.values()}

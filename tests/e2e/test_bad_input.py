@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from gmlm import cli, errors
-from gmlm.training.checkpoint import STATE
+from gmlm.stage import progress_prefix
+from gmlm.training.checkpoint_place import STATE
 
 Gmlm = Callable[..., tuple[int, str]]
 
@@ -194,7 +195,8 @@ def test_a_checkpoint_of_another_study(tmp_path: Path, gmlm: Gmlm) -> None:
     from gmlm.study import commands
 
     planned = commands.open_study(Path(study)).plan.nodes["pretrain/base"]
-    foreign = tmp_path / "runs" / ".scratch" / planned.prefix / "phase-0" / "step-00000001"
+    unfinished = progress_prefix("pretrain", "base", planned.progress)
+    foreign = tmp_path / "runs" / unfinished / "phase-0" / "step-00000001"
     foreign.mkdir(parents=True)
     (foreign / STATE).write_text(json.dumps({"fingerprint": "another study", "layout": "torch"}))
     code, printed = gmlm("run", study)

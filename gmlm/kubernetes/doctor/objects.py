@@ -21,7 +21,7 @@ def check_objects(profile: Profile, api: Api) -> Iterator[Finding]:
     for name in profile.image_pull_secrets:
         yield from _check_keys("secret", EnvFrom(name=name, variables={"-": ".dockerconfigjson"}), api)
     claims = {volume.claim: False for volume in profile.volumes}
-    if profile.multi_node is not None:
+    if profile.multi_node is not None and profile.multi_node.scratch_claim is not None:
         claims[profile.multi_node.scratch_claim] = profile.multi_node.nodes > 1
     for claim, shared in claims.items():
         yield _check_claim(claim, shared, api)

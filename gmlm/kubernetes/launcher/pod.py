@@ -134,11 +134,13 @@ def _volumes(group: PodGroup) -> list[Manifest]:
     shared = {"medium": "Memory"}
     if group.settings.shared_memory is not None:
         shared["sizeLimit"] = group.settings.shared_memory
-    claims = {"scratch": group.multi_node.scratch_claim}
-    claims |= {f"claim-{index}": volume.claim for index, volume in enumerate(group.profile.volumes)}
+    claims = {f"claim-{index}": volume.claim for index, volume in enumerate(group.profile.volumes)}
+    if group.multi_node.scratch_claim is not None:
+        claims = {"scratch": group.multi_node.scratch_claim, **claims}
     return [
         {"name": "tmp", "emptyDir": {}},
         {"name": "shared-memory", "emptyDir": shared},
+        *([{"name": "scratch", "emptyDir": {}}] if "scratch" not in claims else []),
         *({"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in claims.items()),
     ]
 

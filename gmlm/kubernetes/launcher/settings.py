@@ -15,8 +15,9 @@ Launcher = Literal["trainjob", "jobset", "job"]
 class MultiNode(Frozen):
     """Pre-training by a group of equal pods. Their resources, queue and deadline are those of the task `pretrain`."""
 
-    scratch_claim: str
-    """A PersistentVolumeClaim that all pods mount (ReadWriteMany): checkpoints of all ranks lie there together."""
+    scratch_claim: str | None = None
+    """A PersistentVolumeClaim that all pods mount (ReadWriteMany), for copies of inputs; without one each pod has a
+    folder of its own. Checkpoints lie in the store either way."""
     launcher: Launcher = "trainjob"
     """What the group is to Kubernetes."""
     nodes: int = Field(2, ge=1)

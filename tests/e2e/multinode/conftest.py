@@ -34,6 +34,7 @@ from gmlm.kubernetes.launcher.render import render_group
 from gmlm.kubernetes.node import NodeResult, run_planned_node
 from gmlm.kubernetes.planning import plan_study, select_nodes
 from gmlm.kubernetes.profile import Profile, load_profile
+from gmlm.stage import progress_prefix
 from gmlm.storage import open_store
 from gmlm.study.plan import PlannedNode
 from gmlm.study.plan_file import read_plan
@@ -199,10 +200,11 @@ class Followed:
         return self.prepared.groups.kubectl("exec", pod, "--", "python3", "-c", code).stdout if pod else ""
 
     def checkpoint(self) -> int:
-        """Newest checkpoint that rank 0's pod sees."""
-        pattern = f"/scratch/*/{self.prepared.settled.prefix}/phase-0/step-*/state.json"
-        code = f"import glob; print(*(path.split('/')[-2][5:] for path in glob.glob({pattern!r})))"
-        return max(map(int, self.execute(self.running(0), code).split()), default=0)
+        """Newest whole checkpoint in the store."""
+        planned = self.prepared.settled
+        unfinished = progress_prefix(planned.node.stage, planned.node.name, planned.progress)
+        keys = [key for key in open_store(self.prepared.store).list(unfinished) if key.endswith("/state.json")]
+        return max((int(key.split("/")[-2][5:]) for key in keys), default=0)
 
     def first_step(self) -> int:
         """The step that rank 0's pod has logged first; 0 before there is one."""

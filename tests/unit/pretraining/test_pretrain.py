@@ -8,6 +8,7 @@ import math
 import os
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -121,6 +122,29 @@ def test_after_sigterm_in_the_second_phase_the_result_is_the_same_bytes(
     checksums = [{entry.path: entry.sha256 for entry in made.files} for made in (straight, resumed)]
     for path in ("model/model.safetensors", "training.json"):
         assert checksums[0][path] == checksums[1][path], path
+
+
+def test_it_goes_on_at_another_zero_stage_and_leaves_no_checkpoint(
+    make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    first, second = (
+        from_scratch(phase(steps=6, optimisation=OPTIMISATION.model_copy(update=change)), **still)
+        for change in ({"engine": "deepspeed", "zero_stage": 3}, {"engine": "deepspeed", "zero_stage": 1})
+    )
+    straight = make_run("pretrain", "straight", inputs=inputs)
+    pretrain(second, straight)
+    run, later = (replace(make_run("pretrain", inputs=inputs, fingerprint=f * 64), progress="p" * 64) for f in "fg")
+    with monkeypatch.context() as patch:
+        stop_after(4, patch)
+        with pytest.raises(InterruptedRunError, match="step 4 of 6"):
+            pretrain(first, run)
+    assert list(run.store.list(run.progress_prefix))
+    stop_after(9, monkeypatch)  # Had it begun anew, it would be stopped.
+    pretrain(second, later)
+    losses = [[point["loss"] for point in training_report(made)[0]["curve"]] for made in (straight, later)]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+    assert list(run.store.list(run.progress_prefix)) == []
 
 
 def test_a_model_continues_from_its_base(make_run: MakeRun, inputs: dict[str, Manifest]) -> None:

@@ -93,3 +93,19 @@ def test_a_tolerant_node_whose_inputs_are_all_there_is_as_planned(plan: Plan, st
     assert plan.settle("evaluate/small", store).node.inputs == {}
     _finish(plan, store, *planned.node.inputs.values())
     assert plan.settle("evaluate/small", store) == planned
+
+
+def test_unfinished_training_is_found_again_at_another_zero_stage_only(
+    study: StudyConfig, study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(study_file.parent / "cache"))
+    found = []
+    for change in ({}, {"zero_stage": 3, "checkpoint_every": 9}, {"learning_rate": 1e-3}):
+        (phase,) = study.models["base"].phases
+        phase = phase.model_copy(update={"optimisation": phase.optimisation.model_copy(update=change)})
+        model = study.models["base"].model_copy(update={"phases": (phase,)})
+        changed = study.model_copy(update={"models": {**study.models, "base": model}})
+        found.append(plan_study(build_graph(changed), study_file.parent).nodes["pretrain/base"])
+    plain, spread, other = found
+    assert len({node.fingerprint for node in found}) == 3
+    assert plain.progress == spread.progress != other.progress

@@ -79,8 +79,12 @@ def test_a_pod_meets_the_restricted_pod_security_standard(make_group: Make, laun
     assert pod["automountServiceAccountToken"] is False
 
 
-def test_every_mount_has_its_volume(make_group: Make) -> None:
-    pod = pod_of(render_group(make_group("job"))[0])
+@pytest.mark.parametrize("claim", ["gmlm-scratch", None])
+def test_every_mount_has_its_volume(claim: str | None, make_group: Make) -> None:
+    group = make_group("job", scratch_claim=claim)
+    pod = pod_of(render_group(group)[0])
+    (scratch,) = (volume for volume in pod["volumes"] if volume["name"] == "scratch")
+    assert ("persistentVolumeClaim" in scratch, "emptyDir" in scratch) == (claim is not None, claim is None)
     names = [volume["name"] for volume in pod["volumes"]]
     assert [mount["name"] for mount in pod["containers"][0]["volumeMounts"]] == names
     assert len(set(names)) == len(names)
