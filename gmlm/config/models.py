@@ -38,8 +38,12 @@ class PhaseConfig(Frozen):
     """Tokens of one forward pass per worker; smaller means gradient accumulation. Default: the whole share."""
     mask_rate: float = Field(0.15, gt=0, lt=1)
     """Share of the tokens that are predicted."""
-    masking: Literal["token", "whole_word"] = "token"
-    """Mask tokens one by one, or all pieces of a word together."""
+    final_mask_rate: float | None = Field(None, gt=0, lt=1)
+    """The mask rate moves from `mask_rate` to this one, linearly over the phase; without it, it stays."""
+    masking: Literal["token", "whole_word", "span"] = "token"
+    """Mask tokens one by one, all pieces of a word together, or spans of words (SpanBERT, Joshi et al. 2020)."""
+    replacement: Literal["80-10-10", "mask"] = "80-10-10"
+    """What the chosen tokens become: [MASK], a random token or themselves as in BERT, or always [MASK]."""
     optimisation: OptimisationConfig = OptimisationConfig()
     """Optimiser and schedule."""
 

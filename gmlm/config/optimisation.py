@@ -22,17 +22,27 @@ def without_execution(config: Any) -> Any:
 class OptimisationConfig(Frozen):
     """Optimiser, schedule, precision and engine of one training run."""
 
-    optimiser: Literal["adamw", "stable_adamw"] = "adamw"
-    """`adamw`, or `stable_adamw` (Wortsman et al. 2023), which shrinks the steps of tensors whose gradients leap; the
-    latter with DeepSpeed at ZeRO stage 0 only, since higher stages cut tensors into pieces."""
+    optimiser: Literal["adamw", "stable_adamw", "lamb"] = "adamw"
+    """`adamw`; `stable_adamw` (Wortsman et al. 2023), which shrinks the steps of tensors whose gradients leap; or
+    `lamb` (You et al. 2020) for batches of thousands of rows. The latter two with DeepSpeed at ZeRO stage 0 only, since
+    higher stages cut tensors into pieces."""
     learning_rate: float = Field(5e-5, gt=0)
     """Peak learning rate."""
     schedule: Literal["linear", "cosine", "constant", "wsd", "1-sqrt"] = "linear"
-    """Shape of the learning rate after warm-up; `wsd` is warm-up, stable, decay over the last tenth."""
+    """Shape of the learning rate after warm-up; `wsd` is warm-up, stable, decay, which others call trapezoid."""
+    decay_ratio: float = Field(0.1, gt=0, le=1)
+    """Share of all steps over which `wsd` decays."""
+    decay_shape: Literal["linear", "1-sqrt"] = "linear"
+    """How `wsd` decays; `1-sqrt` (Hägele et al. 2024) falls faster at first."""
+    final_ratio: float = Field(0.0, ge=0, le=1)
+    """Share of the peak that the schedule ends at instead of zero."""
     warmup_ratio: float = Field(0.0, ge=0, le=1)
     """Share of all steps over which the learning rate rises linearly from zero."""
     weight_decay: float = Field(0.01, ge=0)
     """Decoupled weight decay; never applied to biases and norms."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Factor on the learning rate from each layer to the one below it; embeddings lie below the first. 1 is one rate
+    for all layers."""
     betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's decay rates of the first and second moment."""
     epsilon: float = Field(1e-8, gt=0)
@@ -59,9 +69,15 @@ class OptimisationConfig(Frozen):
     """Keep the checkpoint with the lowest held-out loss too."""
     keep_every: int = Field(0, ge=0)
     """Keep the checkpoints of every so many steps too; 0 keeps none of them."""
+    average_last: int = Field(0, ge=0)
+    """The result is the mean of the weights of so many last checkpoints (Izmailov et al. 2018; Kaddour 2022), the one
+    of the last step among them; 0 and 1 take that one alone. Needs engine `torch`."""
 
     @model_validator(mode="after")
     def _tensors_are_whole(self) -> Self:
-        if self.optimiser == "stable_adamw" and self.engine == "deepspeed" and self.zero_stage > 0:
-            raise ValueError("'stable_adamw' needs whole tensors: use engine 'torch', 'zero_stage: 0', or 'adamw'")
+        sharded = self.engine == "deepspeed" and self.zero_stage > 0
+        if self.optimiser != "adamw" and sharded:
+            raise ValueError(f"'{self.optimiser}' needs whole tensors: use engine 'torch', 'zero_stage: 0', or 'adamw'")
+        if self.average_last > 1 and self.engine == "deepspeed":
+            raise ValueError("'average_last' needs checkpoints of whole weights: use engine 'torch'")
         return self

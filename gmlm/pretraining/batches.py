@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import torch
 
 from gmlm.errors import ConfigError
-from gmlm.pretraining.masking import Array, Vocabulary, mask_tokens
+from gmlm.pretraining.masking import Array, Masking, Replacement, Vocabulary, mask_tokens
 from gmlm.pretraining.packing import (
     SPECIAL_TOKENS,
     Indices,
@@ -39,11 +38,12 @@ class BatchSettings:
         batch_tokens: Tokens of a step over all ranks.
         micro_batch_tokens: Tokens of one forward pass on one rank.
         packed: Whether segments share rows of full length, or each has a row of its own.
-        mask_rate: Share of tokens to predict.
+        mask_rate: Share of tokens to predict, at the first step.
         masking: Unit that is masked.
         seed: Of order, packing and masking.
         rank: Of this process.
         world_size: Number of processes.
+        replacement: What becomes of the tokens to predict.
     """
 
     sequence_length: int
@@ -51,10 +51,11 @@ class BatchSettings:
     micro_batch_tokens: int
     packed: bool
     mask_rate: float
-    masking: Literal["token", "whole_word"]
+    masking: Masking
     seed: int
     rank: int = 0
     world_size: int = 1
+    replacement: Replacement = "80-10-10"
 
 
 class MaskedBatches:
@@ -66,6 +67,16 @@ class MaskedBatches:
         self._epoch = lru_cache(maxsize=2)(self._plan)
         self.rows_per_epoch = len(self._epoch(0))
         self.rows_per_step = self._rows_per_step()
+        self._last_rate, self._steps = settings.mask_rate, 1
+
+    def schedule_mask_rate(self, last: float, steps: int) -> None:
+        """Let the mask rate move linearly from that of the first step to `last` at the last of so many."""
+        self._last_rate, self._steps = last, steps
+
+    def mask_rate(self, step: int) -> float:
+        """The mask rate of a step."""
+        first, share = self._settings.mask_rate, min(1.0, step / max(1, self._steps - 1))
+        return first + (self._last_rate - first) * share
 
     def steps_of(self, epochs: float) -> int:
         """Steps that see every row `epochs` times."""
@@ -149,10 +160,11 @@ class MaskedBatches:
             ~self._vocabulary.special[ids],
             numbers[:, None] * settings.sequence_length + np.arange(width),
             self._vocabulary,
-            rate=settings.mask_rate,
+            rate=self.mask_rate(step),
             masking=settings.masking,
             seed=settings.seed,
             step=step,
+            replacement=settings.replacement,
         )
         targets = np.flatnonzero(masked.chosen.reshape(-1)[places])
         return {

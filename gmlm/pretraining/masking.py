@@ -1,6 +1,8 @@
 """Masking as in BERT (Devlin et al. 2019): of the chosen tokens 80 % become [MASK], 10 % random, 10 % stay.
 
-Every choice is a hash of (seed, step, place in the batch), so it needs no generator state and no order of calls.
+Chosen are tokens, words, or spans of words (SpanBERT, Joshi et al. 2020): until the mask rate is spent, spans begin at
+random words and are as long as a geometric distribution (p = 0.2, at most 10 words) says. Every choice is a hash of
+(seed, step, place in the batch), so it needs no generator state and no order of calls.
 """
 
 from __future__ import annotations
@@ -16,6 +18,11 @@ from gmlm.errors import ModelMismatchError
 MASKED_SHARE, RANDOM_SHARE = 0.8, 0.1
 """Shares of the chosen tokens that become [MASK] and a random token; the rest stays as it is."""
 
+SPAN_STOP, LONGEST_SPAN = 0.2, 10
+"""Probability that a span ends after each of its words, and its greatest length in words (SpanBERT, section 3.1)."""
+
+Masking = Literal["token", "whole_word", "span"]
+Replacement = Literal["80-10-10", "mask"]
 Array = npt.NDArray[Any]
 
 
@@ -85,9 +92,10 @@ def mask_tokens(
     vocabulary: Vocabulary,
     *,
     rate: float,
-    masking: Literal["token", "whole_word"],
+    masking: Masking,
     seed: int,
     step: int,
+    replacement: Replacement = "80-10-10",
 ) -> Masked:
     """Choose and replace tokens of a batch.
 
@@ -97,30 +105,84 @@ def mask_tokens(
         places: Number of each place within the whole step, unique over micro-batches and ranks.
         vocabulary: Of the tokenizer.
         rate: Share of the maskable tokens that is chosen; at least one token (or word) of each row is.
-        masking: Choose token by token, or all pieces of a word together.
+        masking: Choose token by token, all pieces of a word together, or spans of words.
         seed: Of the phase.
         step: Of the optimiser.
+        replacement: What becomes of the chosen tokens.
     """
+    if masking == "span":
+        chosen = _spans(ids, maskable, places, vocabulary, rate, (seed, step))
+        return Masked(_replaced(ids, chosen, places, vocabulary, seed, step, replacement), chosen)
     if masking == "whole_word":
         luck = uniform(seed, step, 0, _first_piece(ids, maskable, places, vocabulary))
     else:
         luck = uniform(seed, step, 0, places)
     luck = np.where(maskable, luck, 2.0)
     chosen = (luck < rate) | ((luck == luck.min(axis=1, keepdims=True)) & maskable)
-    return Masked(_replaced(ids, chosen, places, vocabulary, seed, step), chosen)
+    return Masked(_replaced(ids, chosen, places, vocabulary, seed, step, replacement), chosen)
 
 
-def _first_piece(ids: Array, maskable: Array, places: Array, vocabulary: Vocabulary) -> Array:
-    """For each place the place of the first piece of its word; a word ends at a special token."""
+def _spans(
+    ids: Array, maskable: Array, places: Array, vocabulary: Vocabulary, rate: float, key: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """Spans of words, in each row until the rate is spent; the last one is cut where it is, so the rate is exact."""
+    begins = _word_begins(ids, maskable, vocabulary)
+    luck, coin = uniform(*key, 0, places), uniform(*key, 3, places)
+    lengths = np.minimum(1 + np.floor(np.log1p(-coin) / np.log1p(-SPAN_STOP)), LONGEST_SPAN).astype(np.int64)
+    chosen = np.zeros(ids.shape, np.bool_)
+    for row in range(len(ids)):
+        size = int(maskable[row].sum())
+        # Rounded up or down by chance, so that short rows have the rate on average; each has something to predict.
+        budget = min(size, max(1, int(rate * size + float(uniform(*key, 4, places[row, :1])[0]))))
+        _spend(chosen[row], budget, begins[row], maskable[row], luck[row], lengths[row])
+    return chosen
+
+
+def _spend(chosen: Array, budget: int, begins: Array, maskable: Array, luck: Array, lengths: Array) -> None:
+    """Choose spans of one row, from the luckiest word on, until so many tokens are chosen."""
+    firsts = np.flatnonzero(begins)  # special tokens and padding count as words, at which spans end
+    ends = np.append(firsts[1:], len(begins))
+    words = np.flatnonzero(maskable[firsts])
+    for word in words[np.argsort(luck[firsts[words]], kind="stable")]:
+        if budget <= 0:
+            return
+        stop = word + int(lengths[firsts[word]])
+        for inside in range(word, min(stop, len(firsts))):
+            if not maskable[firsts[inside]] or budget <= 0:
+                break
+            free = np.flatnonzero(~chosen[firsts[inside] : ends[inside]])[:budget] + firsts[inside]
+            chosen[free] = True
+            budget -= len(free)
+
+
+def _word_begins(ids: Array, maskable: Array, vocabulary: Vocabulary) -> npt.NDArray[np.bool_]:
+    """Whether a word begins at each place; every special token is one, and ends the word before it."""
     begins = ~vocabulary.continues_word[ids] | ~maskable
     begins[:, 1:] |= ~maskable[:, :-1]
     begins[:, 0] = True
+    return np.asarray(begins, np.bool_)
+
+
+def _first_piece(ids: Array, maskable: Array, places: Array, vocabulary: Vocabulary) -> Array:
+    """For each place the place of the first piece of its word."""
+    begins = _word_begins(ids, maskable, vocabulary)
     columns = np.where(begins, np.arange(ids.shape[1]), 0)
     return np.take_along_axis(places, np.maximum.accumulate(columns, axis=1), axis=1)
 
 
-def _replaced(ids: Array, chosen: Array, places: Array, vocabulary: Vocabulary, seed: int, step: int) -> Array:
+def _replaced(
+    ids: Array,
+    chosen: Array,
+    places: Array,
+    vocabulary: Vocabulary,
+    seed: int,
+    step: int,
+    replacement: Replacement,
+) -> Array:
     result = ids.copy()
+    if replacement == "mask":
+        result[chosen] = vocabulary.mask
+        return result
     places = places[chosen]
     fate = uniform(seed, step, 1, places)
     random = vocabulary.ordinary[(uniform(seed, step, 2, places) * len(vocabulary.ordinary)).astype(np.int64)]

@@ -57,6 +57,7 @@ def run_phase(
     settings = _batch_settings(phase, model, seed)
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = phase.steps or batches.steps_of(phase.epochs or 1)
+    batches.schedule_mask_rate(phase.final_mask_rate or phase.mask_rate, steps)
     seen = batches.tokens_seen(steps)
     metrics = TrainingMetrics("pretrain", seen / steps, model=name, phase=str(number))
     hooks: list[Hook] = [metrics]
@@ -78,6 +79,8 @@ def run_phase(
         hooks=hooks,
         description=f"Pretrain {name} on {phase.corpus}",
     )
+    if phase.optimisation.average_last > 1 and holdout:
+        result.history[HISTORY].append(evaluation.evaluate(model, steps))
     report = _report(phase, result, holdout, round(seen / steps))
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
 
@@ -117,6 +120,7 @@ def _batch_settings(phase: PhaseConfig, model: PreTrainedModel, seed: int) -> Ba
         seed=seed,
         rank=world.rank,
         world_size=world.size,
+        replacement=phase.replacement,
     )
 
 

@@ -34,7 +34,7 @@ from gmlm.errors import CheckpointMismatchError, StorageError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
-from gmlm.training.optimiser import optimiser_of
+from gmlm.training.optimiser import optimiser_of, set_learning_rate
 from gmlm.training.torch_engine import copied
 from gmlm.training.universal_checkpoint import load_whole, tensors_only, write_universal
 
@@ -95,8 +95,7 @@ class DeepSpeedEngine:
 
     def step(self, learning_rate: float) -> float | None:
         """Clip, update, clear; the gradient's norm where DeepSpeed has it."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
+        set_learning_rate(self._optimiser, learning_rate)
         self._engine.step()
         norm = self._engine.get_global_grad_norm()
         return None if norm is None else float(norm)

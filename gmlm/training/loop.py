@@ -15,6 +15,7 @@ from torch import nn
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.errors import InterruptedRunError, TrainingError
 from gmlm.telemetry import Progress, progress
+from gmlm.training.averaging import average_last
 from gmlm.training.checkpoint import Checkpoints
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import World, join_world
@@ -92,6 +93,8 @@ def train(
                 bar.show(loss=state.loss)
 
     engine.finish(model)
+    if place is not None and optimisation.average_last > 1:
+        average_last(model, place, optimisation.average_last, world)
     return TrainingResult(steps, state.curve, state.history)
 
 

@@ -14,7 +14,7 @@ def kept_steps(scores: Mapping[int, float | None], optimisation: OptimisationCon
         scores: For the step of each whole checkpoint its held-out loss, where there is one; lower is better.
         optimisation: Has the rules: `keep_last`, `keep_best`, `keep_every`.
     """
-    kept = set(sorted(scores)[-optimisation.keep_last :])
+    kept = set(sorted(scores)[-max(optimisation.keep_last, optimisation.average_last) :])
     if optimisation.keep_every:
         kept |= {step for step in scores if step and step % optimisation.keep_every == 0}
     rated = {step: score for step, score in scores.items() if score is not None}

@@ -16,7 +16,7 @@ from gmlm.errors import CheckpointMismatchError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
-from gmlm.training.optimiser import optimiser_of
+from gmlm.training.optimiser import optimiser_of, set_learning_rate
 
 WEIGHTS = "model.safetensors"
 OPTIMISER = "optimiser.pt"
@@ -57,8 +57,7 @@ class TorchEngine:
         if self._optimisation.max_gradient_norm > 0:
             limit = self._optimisation.max_gradient_norm
             norm = float(nn.utils.clip_grad_norm_(self._objective.parameters(), limit))
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate
+        set_learning_rate(self._optimiser, learning_rate)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
         return norm

@@ -154,3 +154,10 @@ def test_tokens_seen_counts_what_the_batches_hold(
 def test_rows_that_workers_cannot_share_are_refused(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
     with pytest.raises(ConfigError, match="3 workers"):
         MaskedBatches(corpus, vocabulary, replace(PACKED, world_size=3))
+
+
+def test_the_mask_rate_moves_from_the_first_to_the_last_step(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
+    batches = MaskedBatches(corpus, vocabulary, replace(PACKED, mask_rate=0.3))
+    assert {batches.mask_rate(step) for step in range(5)} == {0.3}
+    batches.schedule_mask_rate(0.1, 101)
+    assert [batches.mask_rate(step) for step in (0, 50, 100, 200)] == pytest.approx([0.3, 0.2, 0.1, 0.1])

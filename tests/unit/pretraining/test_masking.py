@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,54 @@ def test_a_tokenizer_without_mask_token_is_refused(tokenizer: PreTrainedTokenize
     bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]")
     with pytest.raises(ModelMismatchError, match="cls, sep, mask"):
         vocabulary_of(bare, "models.x")
+
+
+def spans_of(chosen: np.ndarray) -> list[int]:
+    """Lengths of runs of chosen places in rows."""
+    edges = np.diff(np.pad(chosen.astype(int), ((0, 0), (1, 1))), axis=1)
+    return list((np.argwhere(edges == -1) - np.argwhere(edges == 1))[:, 1])
+
+
+def test_spans_have_the_mask_rate_exactly_and_spanberts_lengths(vocabulary: Vocabulary) -> None:
+    ids = np.full(SHAPE, 7)
+    wide = mask(replace(vocabulary, continues_word=np.zeros(vocabulary.size, bool)), ids, rate=0.05, masking="span")
+    assert set(wide.chosen.sum(axis=1)) == {5}
+    wider = np.full((400, 100), 7)
+    places = np.arange(wider.size).reshape(wider.shape)
+    words = replace(vocabulary, continues_word=np.zeros(vocabulary.size, bool))
+    chosen = mask_tokens(
+        wider, np.ones(wider.shape, bool), places, words, rate=0.1, masking="span", seed=1, step=1
+    ).chosen
+    lengths = np.array(spans_of(chosen))
+    # A geometric distribution that is cut at ten has mean 3.8 (SpanBERT); budgets of ten tokens cut the last spans.
+    assert 2.3 < lengths.mean() < 4.0
+    assert (lengths > 1).mean() > 0.6
+
+
+def test_spans_are_of_whole_words_but_the_last_and_end_at_special_tokens(vocabulary: Vocabulary) -> None:
+    ids = text()
+    maskable = np.ones(SHAPE, bool)
+    maskable[:, ::9] = False
+    chosen = mask_tokens(ids, maskable, PLACES, vocabulary, rate=0.3, masking="span", seed=1, step=1).chosen
+    assert not chosen[~maskable].any()
+    assert max(spans_of(chosen)) <= 8
+    words = mask_tokens(ids, maskable, PLACES, vocabulary, rate=1.0, masking="span", seed=1, step=1).chosen
+    assert np.array_equal(words, maskable)
+
+
+def test_spans_depend_on_seed_step_and_place_alone(vocabulary: Vocabulary) -> None:
+    ids = text()
+    whole = mask(vocabulary, ids, masking="span")
+    part = mask_tokens(
+        ids[3:5], np.ones((2, 100), bool), PLACES[3:5], vocabulary, rate=0.15, masking="span", seed=3, step=4
+    )
+    assert np.array_equal(whole.chosen[3:5], part.chosen)
+    assert not np.array_equal(whole.chosen, mask(vocabulary, ids, masking="span", step=5).chosen)
+
+
+@pytest.mark.parametrize("masking", ["token", "whole_word", "span"])
+def test_all_chosen_tokens_may_become_the_mask(vocabulary: Vocabulary, masking: str) -> None:
+    ids = text()
+    masked = mask(vocabulary, ids, masking=masking, replacement="mask")
+    assert (masked.input_ids[masked.chosen] == vocabulary.mask).all()
+    assert np.array_equal(masked.chosen, mask(vocabulary, ids, masking=masking).chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import BertConfig, BertForMaskedLM
 
 from gmlm.config import OptimisationConfig
@@ -162,3 +163,31 @@ def test_bf16_keeps_weights_in_fp32() -> None:
     assert losses == pytest.approx(run(TORCH, tiny_bert()), abs=0.05)
     assert losses != run(TORCH, tiny_bert())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+AVERAGED = TORCH.model_copy(update={"checkpoint_every": 1, "average_last": 3})
+
+
+def test_the_result_is_the_mean_of_the_last_checkpoints(tmp_path: Path) -> None:
+    model = tiny_bert()
+    assert run(AVERAGED, model, tmp_path) == run(TORCH, tiny_bert())
+    files = sorted(tmp_path.glob("step-*/model.safetensors"))
+    assert [file.parent.name[-1] for file in files] == ["2", "3", "4"]
+    weights = [load_file(file) for file in files]
+    for name in weights[0]:
+        mean = torch.stack([part[name] for part in weights]).double().mean(0)
+        torch.testing.assert_close(model.state_dict()[name].double(), mean, rtol=0, atol=1e-7)
+    assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
+
+
+def test_a_finished_run_is_restored_to_the_mean(tmp_path: Path) -> None:
+    first, again = tiny_bert(), tiny_bert()
+    run(AVERAGED, first, tmp_path)
+    run(AVERAGED, again, tmp_path)
+    for name, parameter in first.named_parameters():
+        assert torch.equal(parameter, again.get_parameter(name)), name
+
+
+def test_sharded_checkpoints_are_refused() -> None:
+    with pytest.raises(ValueError, match="whole weights"):
+        OptimisationConfig(engine="deepspeed", average_last=2)

@@ -52,3 +52,28 @@ def test_one_minus_sqrt_falls_fast_at_first() -> None:
 @pytest.mark.parametrize("warmup_ratio", [0.0, 0.3, 1.0])
 def test_rates_lie_between_zero_and_the_peak(schedule: str, steps: int, warmup_ratio: float) -> None:
     assert all(0 <= rate <= PEAK * (1 + 1e-12) for rate in rates(schedule, warmup_ratio, steps))
+
+
+def shaped(**changes: object) -> list[float]:
+    optimisation = OptimisationConfig(learning_rate=PEAK, schedule="wsd", **changes)
+    return [learning_rate(step, STEPS, optimisation) for step in range(STEPS)]
+
+
+def test_wsd_decays_over_the_share_it_is_given() -> None:
+    values = shaped(decay_ratio=0.5)
+    assert values[:101] == pytest.approx([PEAK] * 101)
+    assert values[150] == pytest.approx(PEAK / 2)
+
+
+def test_wsd_may_cool_down_by_one_minus_square_root() -> None:
+    values = shaped(decay_ratio=0.5, decay_shape="1-sqrt")
+    assert values[100] == pytest.approx(PEAK)
+    assert values[125] == pytest.approx(PEAK / 2)
+    assert values[164] == pytest.approx(PEAK * 0.2)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "1-sqrt", "wsd"])
+def test_a_schedule_may_end_above_zero(schedule: str) -> None:
+    optimisation = OptimisationConfig(learning_rate=PEAK, schedule=schedule, final_ratio=0.25)
+    assert learning_rate(STEPS, STEPS, optimisation) == pytest.approx(PEAK / 4)
+    assert learning_rate(0, STEPS, optimisation) == pytest.approx(PEAK)
