@@ -73,6 +73,12 @@ class OptimisationConfig(Frozen):
     """The result is the mean of the weights of so many last checkpoints (Izmailov et al. 2018; Kaddour 2022), the one
     of the last step among them; 0 and 1 take that one alone. Needs engine `torch`."""
 
+    spike_factor: float = Field(0.0, ge=0)
+    """A loss of so many times the median of the last 50 steps is a spike and stops training; 0 looks for none."""
+    max_rollbacks: int = Field(0, ge=0)
+    """How often training goes back to its last checkpoint and leaves out the batches since, where it would stop for a
+    spike or a loss or gradient that is not finite."""
+
     @model_validator(mode="after")
     def _tensors_are_whole(self) -> Self:
         sharded = self.engine == "deepspeed" and self.zero_stage > 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -72,6 +73,15 @@ class MaskedBatches:
     def schedule_mask_rate(self, last: float, steps: int) -> None:
         """Let the mask rate move linearly from that of the first step to `last` at the last of so many."""
         self._last_rate, self._steps = last, steps
+
+    def halved(self) -> MaskedBatches | None:
+        """The same steps in micro-batches of half as many tokens; None where they hold one row each already."""
+        half = self._settings.micro_batch_tokens // 2
+        if half < self._settings.sequence_length:
+            return None
+        smaller = copy.copy(self)
+        smaller._settings = replace(self._settings, micro_batch_tokens=half)
+        return smaller
 
     def mask_rate(self, step: int) -> float:
         """The mask rate of a step."""

@@ -21,6 +21,7 @@ from gmlm.storage import Store
 from gmlm.training import Hook, TrainingMetrics, TrainingResult, train
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
+from gmlm.training.divergence import HISTORY as ROLLBACKS
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def _report(
         "curve": [asdict(point) for point in result.curve],
         "holdout": before + result.history.get(HISTORY, []),
         "tokens_per_step": tokens_per_step,
+        **({ROLLBACKS: result.history[ROLLBACKS]} if ROLLBACKS in result.history else {}),
     }
 
 

@@ -84,18 +84,25 @@ class Checkpoints:
         Raises:
             DiskFullError: No space is left; the checkpoint before stays.
         """
-        if (pending := self._pending) is None:
+        if self._pending is None:
             return
-        self._pending = None
-        files: Sums = {}
-        for part in self._world.gather(pending.written.result()):
-            files |= part
+        saved, started, files = self._pending.state, self._pending.started, self._written()
         if self._world.is_main:
             with self._explained():
-                self._place.complete(_name(pending.state["step"]), {**pending.state, "files": files}, self._world)
+                self._place.complete(_name(saved["step"]), {**saved, "files": files}, self._world)
                 self._place.remove_all_but(self._kept())
         self._world.barrier()
-        state.checkpoint_step, state.checkpoint_seconds = pending.state["step"], perf_counter() - pending.started
+        state.checkpoint_step, state.checkpoint_seconds = saved["step"], perf_counter() - started
+
+    def _written(self) -> Sums:
+        """The files of all ranks. An error of the thread must not be held in a circle: it holds a half-written file."""
+        assert self._pending is not None
+        written, self._pending = self._pending.written, None
+        try:
+            parts = self._world.gather(written.result())
+        finally:
+            del written
+        return {path: sha256 for part in parts for path, sha256 in part.items()}
 
     def finish(self, state: TrainingState) -> None:
         """Wait for what is under way, and complete it."""

@@ -30,7 +30,7 @@ from deepspeed.runtime.zero.config import ZeroStageEnum
 from deepspeed.utils.tensor_fragment import fragment_address
 
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.errors import CheckpointMismatchError, StorageError
+from gmlm.errors import CheckpointMismatchError, StorageError, TrainingError
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
@@ -99,6 +99,12 @@ class DeepSpeedEngine:
         self._engine.step()
         norm = self._engine.get_global_grad_norm()
         return None if norm is None else float(norm)
+
+    def discard_gradients(self) -> None:
+        """Stages 1 to 3 have sent parts of them to other ranks already."""
+        raise TrainingError(
+            "out of memory", where="DeepSpeed", fix="set 'micro_batch_tokens' lower, or a higher 'zero_stage'"
+        )
 
     def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
         """DeepSpeed's own files, of each rank its part."""

@@ -60,6 +60,14 @@ class Engine(Protocol):
         """
         ...
 
+    def discard_gradients(self) -> None:
+        """Forget what `backward` has added since the last step.
+
+        Raises:
+            TrainingError: The engine cannot.
+        """
+        ...
+
     def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
         """A copy of weights and optimiser state in memory: for each file of this rank what writes it.
 

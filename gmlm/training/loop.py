@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 
-import torch
 from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.errors import InterruptedRunError, TrainingError
+from gmlm.errors import InterruptedRunError
 from gmlm.telemetry import Progress, progress
 from gmlm.training.averaging import average_last
 from gmlm.training.checkpoint import Checkpoints
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import World, join_world
+from gmlm.training.divergence import HISTORY, WINDOW, diagnosis, diverged, roll_back
 from gmlm.training.engine import Engine, open_engine
 from gmlm.training.interface import (
-    WEIGHT,
-    Batch,
     BatchFunction,
     Hook,
     LossFunction,
@@ -32,6 +29,7 @@ from gmlm.training.interface import (
 )
 from gmlm.training.interruption import interruption
 from gmlm.training.schedule import learning_rate
+from gmlm.training.step import Stepper
 
 
 def train(
@@ -55,89 +53,97 @@ def train(
     Raises:
         CheckpointMismatchError: `checkpoints` holds other work.
         InterruptedRunError: SIGINT or SIGTERM came; a checkpoint was written first.
-        TrainingError: The loss or its gradient is not finite; the last good checkpoint stays.
+        TrainingError: Loss or gradient is not finite, or the loss leaps, and it may not go back (any more) to the last
+            checkpoint, which stays; or memory does not suffice.
     """
     world = join_world()
-    engine = open_engine(model, loss, optimisation, world)
-    state = TrainingState(engine.model, steps)
     place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
     saved = Checkpoints(place, optimisation, world, fingerprint) if place is not None else None
-    if saved is not None:
-        saved.load(state, engine)
+    run = _Run(lambda: open_engine(model, loss, optimisation, world), batches, steps, optimisation, seed, world, saved)
 
     with (
         interruption() as interrupted,
         _entered(hooks),
-        _shown(description, state, world) as bar,
-        saved.closing(state) if saved is not None else nullcontext(),
+        _shown(description, run.state, world) as bar,
+        saved.closing(run.state) if saved is not None else nullcontext(),
     ):
-        while state.step < steps:
-            rate = learning_rate(state.step, steps, optimisation)
-            step_loss, norm = _optimise(
-                engine, _fetch(batches, state), rate, _step_seed(seed, state.step, world), world
-            )
-            _check_finite(state.step, step_loss, norm, description)
-            _record(state, step_loss, rate, norm, optimisation.log_every)
+        while run.state.step < steps:
+            if (wrong := run.advance()) is not None:
+                run.go_back(wrong, description)
+                continue
             for hook in hooks:
-                hook.after_step(state)
-            stop, writing = world.any(interrupted.requested, saved is not None and not saved.idle)
-            if saved is not None:
-                if not writing:
-                    saved.complete(state)
-                if stop or _checkpoint_is_due(state, optimisation):
-                    saved.begin(state, engine)
-            if stop:
-                raise InterruptedRunError(f"stopped at step {state.step} of {steps}", fix="run again: it resumes")
+                hook.after_step(run.state)
+            if run.keep(interrupted.requested):
+                raise InterruptedRunError(f"stopped at step {run.state.step} of {steps}", fix="run again: it resumes")
             if bar is not None:
                 bar.advance()
-                bar.show(loss=state.loss)
+                bar.show(loss=run.state.loss)
 
-    engine.finish(model)
+    run.engine.finish(model)
     if place is not None and optimisation.average_last > 1:
         average_last(model, place, optimisation.average_last, world)
-    return TrainingResult(steps, state.curve, state.history)
+    return TrainingResult(steps, run.state.curve, run.state.history)
 
 
-def _fetch(batches: BatchFunction, state: TrainingState) -> Sequence[Batch]:
-    """The micro-batches of the next step; the state keeps how long that took."""
-    state.step_started = perf_counter()
-    fetched = batches(state.step)
-    state.data_seconds = perf_counter() - state.step_started
-    return fetched
+class _Run:
+    """Engine and state of a training on one rank, and the order in which they change."""
 
+    def __init__(
+        self,
+        fresh: Callable[[], Engine],
+        batches: BatchFunction,
+        steps: int,
+        optimisation: OptimisationConfig,
+        seed: int,
+        world: World,
+        saved: Checkpoints | None,
+    ) -> None:
+        self._fresh, self._optimisation, self._world, self._saved = fresh, optimisation, world, saved
+        self.engine = fresh()
+        self.state = TrainingState(self.engine.model, steps)
+        if saved is not None and not saved.load(self.state, self.engine) and optimisation.max_rollbacks:
+            saved.begin(self.state, self.engine)  # There must be something to go back to.
+        self._stepper = Stepper(batches, self.state, seed, world)
 
-def _optimise(
-    engine: Engine, batches: Sequence[Batch], rate: float, seed: int, world: World
-) -> tuple[float, float | None]:
-    """One optimiser step over the micro-batches; the mean loss over all their targets and the gradient's norm."""
-    engine.model.train()
-    torch.manual_seed(seed)
-    weights = [float(batch.get(WEIGHT, 1.0)) for batch in batches]
-    total = world.sum(sum(weights)) or 1.0  # A step may have nothing to predict; its loss is zero then.
-    step_loss = 0.0
-    for index, (batch, weight) in enumerate(zip(batches, weights, strict=True)):
-        loss = engine({name: tensor.to(world.device) for name, tensor in batch.items()})
-        # Engines average over ranks, so the share of this micro-batch is scaled up by their number.
-        engine.backward(loss * (weight * world.size / total), last=index == len(batches) - 1)
-        step_loss += float(loss.detach()) * weight / total
-    step_loss = world.sum(step_loss)
-    return step_loss, engine.step(rate) if math.isfinite(step_loss) else None
+    def advance(self) -> str | None:
+        """Do the next step; what is wrong, if it cannot be."""
+        state, optimisation = self.state, self._optimisation
+        rate = learning_rate(state.step, state.steps, optimisation)
+        loss = self._stepper.gradients(self.engine)
+        if (wrong := diagnosis(state, loss, None, optimisation)) is not None:
+            return wrong
+        norm = self.engine.step(rate)
+        if (wrong := diagnosis(state, loss, norm, optimisation)) is None:
+            _record(state, loss, rate, norm, optimisation.log_every)
+        return wrong
 
+    def go_back(self, wrong: str, description: str) -> None:
+        """Go back to the last checkpoint, if that is allowed; else stop."""
+        if self._saved is None or len(self.state.history.get(HISTORY, [])) >= self._optimisation.max_rollbacks:
+            raise diverged(wrong, description)
+        self._saved.finish(self.state)
+        self.engine.discard()
+        self.engine = self._fresh()
+        self.state.model = self.engine.model
+        roll_back(wrong, self.state, self._saved, self.engine)
 
-def _check_finite(step: int, loss: float, norm: float | None, description: str) -> None:
-    for name, value in (("loss", loss), ("gradient", norm)):
-        if value is not None and not math.isfinite(value):
-            raise TrainingError(
-                f"the {name} of step {step + 1} is not finite",
-                where=description,
-                fix="lower the learning rate, lengthen the warm-up, or use precision fp32; the last checkpoint is kept",
-            )
+    def keep(self, stop: bool) -> bool:
+        """Begin and complete checkpoints where they are due; whether any rank was asked to stop."""
+        saved = self._saved
+        stop, writing = self._world.any(stop, saved is not None and not saved.idle)
+        if saved is not None:
+            if not writing:
+                saved.complete(self.state)
+            if stop or _checkpoint_is_due(self.state, self._optimisation):
+                saved.begin(self.state, self.engine)
+        return stop
 
 
 def _record(state: TrainingState, loss: float, rate: float, norm: float | None, log_every: int) -> None:
     state.step, state.loss, state.learning_rate, state.gradient_norm = state.step + 1, loss, rate, norm
     state.step_seconds = perf_counter() - state.step_started
     state.unlogged.append(loss)
+    state.recent = [*state.recent, loss][-WINDOW:]
     if state.step % log_every == 0 or state.step == state.steps:
         mean = math.fsum(state.unlogged) / len(state.unlogged)
         state.curve.append(LossPoint(state.step, mean, rate))
@@ -147,12 +153,6 @@ def _record(state: TrainingState, loss: float, rate: float, norm: float | None, 
 def _checkpoint_is_due(state: TrainingState, optimisation: OptimisationConfig) -> bool:
     every = optimisation.checkpoint_every
     return state.step == state.steps or (every > 0 and state.step % every == 0)
-
-
-def _step_seed(seed: int, step: int, world: World) -> int:
-    """The seed of a step's dropout: differs between ranks, and never depends on the steps before."""
-    digest = hashlib.sha256(f"{seed}/{step}/{world.rank}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")
 
 
 @contextmanager

@@ -70,6 +70,10 @@ class TorchEngine:
                 dist.all_reduce(parameter.grad)
                 parameter.grad /= self._world.size
 
+    def discard_gradients(self) -> None:
+        """Forget them."""
+        self._optimiser.zero_grad(set_to_none=True)
+
     def snapshot(self) -> Mapping[str, Callable[[Path], object]]:
         """Weights as safetensors and the optimiser state; rank 0 has all of it."""
         if not self._world.is_main:
@@ -96,7 +100,8 @@ class TorchEngine:
         """Nothing to do: the given model was trained."""
 
     def discard(self) -> None:
-        """Nothing to do: the given model is trained on."""
+        """Forget gradients; the given model is trained on."""
+        self.discard_gradients()
 
 
 def copied(value: Any) -> Any:

@@ -161,3 +161,25 @@ def test_the_mask_rate_moves_from_the_first_to_the_last_step(corpus: TokenCorpus
     assert {batches.mask_rate(step) for step in range(5)} == {0.3}
     batches.schedule_mask_rate(0.1, 101)
     assert [batches.mask_rate(step) for step in (0, 50, 100, 200)] == pytest.approx([0.3, 0.2, 0.1, 0.1])
+
+
+def test_halved_micro_batches_hold_the_same_rows_masked_alike(corpus: TokenCorpus, vocabulary: Vocabulary) -> None:
+    whole = MaskedBatches(corpus, vocabulary, PACKED)
+    half = whole.halved()
+    assert half is not None
+
+    def rows(batches: MaskedBatches) -> list[tuple[list[int], list[int]]]:
+        pairs = [
+            zip(segments(batch), split(batch["input_ids"], batch), strict=True)
+            for step in (0, 3)
+            for batch in batches(step)
+        ]
+        return sorted(pair for part in pairs for pair in part)
+
+    assert rows(half) == rows(whole)
+    assert len(half(0)) == 2 * len(whole(0))
+    quarter = half.halved()
+    assert quarter is not None
+    eighth = quarter.halved()
+    assert eighth is not None
+    assert eighth.halved() is None

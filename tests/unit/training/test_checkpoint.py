@@ -56,7 +56,7 @@ def test_a_checkpoint_is_safetensors_optimiser_and_one_json(finished: Path) -> N
 
 def test_a_finished_run_is_restored_without_training(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = json.loads((finished / "state.json").read_text())["curve"]
-    monkeypatch.setattr("gmlm.training.loop._optimise", lambda *_: pytest.fail("a step was trained again"))
+    monkeypatch.setattr("gmlm.training.loop._Run.advance", lambda _: pytest.fail("a step was trained again"))
     assert [point.loss for point in run(finished.parent).curve] == [point["loss"] for point in expected]
 
 

@@ -1,0 +1,107 @@
+"""One optimiser step: fetch the batch, forward and backward by micro-batch, update.
+
+Where a GPU has too little memory for a micro-batch, micro-batches are halved and the step is done again: the batch of a
+step stays what it is, and so does its gradient, to rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from gmlm.errors import TrainingError
+from gmlm.telemetry import get_logger
+from gmlm.training.distributed import World
+from gmlm.training.engine import Engine
+from gmlm.training.interface import WEIGHT, Batch, BatchFunction, TrainingState
+
+_logger = get_logger(__name__)
+FIX = "set 'micro_batch_tokens' lower, or use more devices"
+
+
+@runtime_checkable
+class Halvable(Protocol):
+    """Batches that can be had in micro-batches half as large."""
+
+    def halved(self) -> BatchFunction | None:
+        """The same steps in smaller micro-batches; None where they cannot be smaller."""
+        ...
+
+
+class Stepper:
+    """Does the steps of a training on one rank."""
+
+    def __init__(self, batches: BatchFunction, state: TrainingState, seed: int, world: World) -> None:
+        self._batches, self._state, self._seed, self._world = batches, state, seed, world
+
+    def gradients(self, engine: Engine) -> float:
+        """Add up the gradients of the next step; its mean loss over all targets of all ranks.
+
+        Raises:
+            TrainingError: Memory does not suffice even for the smallest micro-batches.
+        """
+        while self._halvings < self._state.halvings:
+            self._halve()
+        while (loss := self._attempt(engine)) is None:
+            engine.discard_gradients()
+            self._halve()
+            self._state.halvings = self._halvings
+            _logger.warning("out of memory: micro-batches are halved", extra={"step": self._state.step + 1})
+        return loss
+
+    _halvings = 0
+
+    def _attempt(self, engine: Engine) -> float | None:
+        """The loss of the step; None where memory did not suffice on some rank."""
+        batches = self._fetch()
+        engine.model.train()
+        torch.manual_seed(_step_seed(self._seed, self._state.step, self._world))
+        total = self._world.sum(sum(map(_weight, batches))) or 1.0  # A step may have nothing to predict.
+        loss, lacking = 0.0, False
+        try:
+            loss = self._forward_and_backward(engine, batches, total)
+        except torch.OutOfMemoryError:
+            engine.discard_gradients()
+            lacking = True
+        loss, lack = self._world.sums(loss, float(lacking))
+        return None if lack else loss
+
+    def _forward_and_backward(self, engine: Engine, batches: Sequence[Batch], total: float) -> float:
+        step_loss = 0.0
+        for index, batch in enumerate(batches):
+            loss, weight = (
+                engine({name: tensor.to(self._world.device) for name, tensor in batch.items()}),
+                _weight(batch),
+            )
+            # Engines average over ranks, so the share of this micro-batch is scaled up by their number.
+            engine.backward(loss * (weight * self._world.size / total), last=index == len(batches) - 1)
+            step_loss += float(loss.detach()) * weight / total
+        return step_loss
+
+    def _fetch(self) -> Sequence[Batch]:
+        """The micro-batches of the next step; the state keeps how long that took."""
+        state = self._state
+        state.step_started = perf_counter()
+        fetched = self._batches(state.step + state.skipped)
+        state.data_seconds = perf_counter() - state.step_started
+        return fetched
+
+    def _halve(self) -> None:
+        smaller = self._batches.halved() if isinstance(self._batches, Halvable) else None
+        if smaller is None:
+            raise TrainingError("out of memory", where=f"step {self._state.step + 1}", fix=FIX)
+        self._batches, self._halvings = smaller, self._halvings + 1
+
+
+def _weight(batch: Batch) -> float:
+    return float(batch.get(WEIGHT, 1.0))
+
+
+def _step_seed(seed: int, step: int, world: World) -> int:
+    """The seed of a step's dropout: differs between ranks, and never depends on the steps before."""
+    digest = hashlib.sha256(f"{seed}/{step}/{world.rank}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
