@@ -16,21 +16,22 @@ from gmlm.shards import TRANSLATION_QUALITY
 
 @dataclass(frozen=True)
 class Candidate:
-    """A document on its way into the corpus: its source, its normalised text, and how well it was translated."""
+    """A document on its way into a corpus: source, normalised text, quality of its translation, language."""
 
     source: str
     text: str
     quality: float | None = None
+    language: str = "de"
 
     @cached_property
     def digest(self) -> bytes:
         """The digest of its words."""
         return text_digest(self.text)
 
-    def measured(self, language: str) -> Measured:
+    @cached_property
+    def measured(self) -> Measured:
         """What quality rules look at; counted once."""
-        measured: Measured = self.__dict__.setdefault("_measured", Measured(self.text, language))
-        return measured
+        return Measured(self.text, self.language)
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
 def _quality_rules(config: RecipeConfig) -> Iterator[tuple[str, Callable[[Candidate], bool]]]:
     for name in config.quality:
         for looked_at, rule in RULES[name].items():
-            yield f"{name}: {looked_at}", partial(_breaks, rule, config.language)
+            yield f"{name}: {looked_at}", partial(_breaks, rule)
 
 
-def _breaks(rule: Rule, language: str, candidate: Candidate) -> bool:
-    return rule(candidate.measured(language))
+def _breaks(rule: Rule, candidate: Candidate) -> bool:
+    return rule(candidate.measured)
 
 
 def quality_in(meta: str) -> float | None:

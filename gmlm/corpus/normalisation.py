@@ -20,8 +20,11 @@ def normalise(text: str) -> str:
     them one; no space at a line's end; at most one blank line in a row. Tabs and line breaks stay, as letters use them
     for layout.
     """
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
-    text = _SPACES.sub(" ", text)
+    # The characters that are removed, and all spaces but the ordinary one, are not printable: most texts have none.
+    printable = text.replace("\n", "").replace("\t", "").isprintable()
+    text = unicodedata.normalize("NFC", text if printable else _INVISIBLE.sub("", text))
+    if not printable or "  " in text:
+        text = _SPACES.sub(" ", text)
     if " \n" in text or "\t\n" in text:
         text = _SPACES_AT_LINE_END.sub("", text)
     return (_BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text).strip()
@@ -29,7 +32,8 @@ def normalise(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text for comparison: runs of letters and digits, case folded."""
-    return _WORD.findall(text.casefold())
+    parts = text.casefold().split()
+    return [word for part in parts for word in ((part,) if part.isalnum() else _WORD.findall(part))]
 
 
 def text_digest(text: str) -> bytes:

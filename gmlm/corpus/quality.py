@@ -19,8 +19,7 @@ STOP_WORDS = {
 """Gopher's words for English; for German the commonest of newspapers and of clinical letters."""
 TOP_NGRAMS = ((2, 0.20), (3, 0.18), (4, 0.16))
 DUPLICATE_NGRAMS = ((5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10))
-_SPOKEN = re.compile(r"[^\w\s]*\w\S*")
-_WITH_LETTER = re.compile(r"(?:[\d_]|[^\w\s])*[^\W\d_]\S*")
+_LETTER_OR_DIGIT, _LETTER = re.compile(r"\w"), re.compile(r"[^\W\d_]")
 _PARAGRAPHS, _LINES = re.compile(r"\n{2,}"), re.compile(r"\n+")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _BLANKS = re.compile(r"\[\*\*[^\]]*\*\*\]|_{3,}|<[A-Z_]{2,}>")
@@ -41,12 +40,13 @@ class Measured:
     @cached_property
     def spoken(self) -> list[str]:
         """The words that hold a letter or digit."""
-        return _SPOKEN.findall(self.text)
+        return [word for word in self.words if word.isalnum() or _LETTER_OR_DIGIT.search(word)]
 
     @cached_property
     def with_letters(self) -> int:
         """Number of words that hold a letter."""
-        return len(_WITH_LETTER.findall(self.text))
+        unsure = [word for word in self.words if not word.isalpha()]
+        return len(self.words) - sum(_LETTER.search(word) is None for word in unsure)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -66,11 +66,19 @@ def _mean_length(text: Measured) -> float:
     return sum(map(len, text.spoken)) / max(len(text.spoken), 1)
 
 
+def _paragraphs(text: Measured) -> list[str]:
+    return _PARAGRAPHS.split(text.text) if "\n\n" in text.text else [text.text]
+
+
+def _filled_lines(text: Measured) -> list[str]:
+    return _LINES.split(text.text) if "\n\n" in text.text else text.text.split("\n")
+
+
 def _repeated(parts: Sequence[str], text: Measured, *, most: float, most_characters: float) -> bool:
     """Whether too many of the parts, or of the characters, are in parts that occurred before."""
-    seen, number, characters = set[str](), 0, 0
     if len(set(parts)) == len(parts):
         return False
+    seen, number, characters = set[str](), 0, 0
     for part in parts:
         if part in seen:
             number, characters = number + 1, characters + len(part)
@@ -93,8 +101,7 @@ def _top_ngram(text: Measured) -> bool:
 
 def _duplicate_ngrams(text: Measured) -> bool:
     words = text.words
-    fives = list(zip(*(words[start:] for start in range(5)), strict=False))
-    if len(set(fives)) == len(fives):
+    if len(set(zip(*(words[start:] for start in range(5)), strict=False))) == max(len(words) - 4, 0):
         return False  # without a repeated 5-gram no longer one is repeated
     return any(_duplicated_characters(words, n) / len(text.text) > most for n, most in DUPLICATE_NGRAMS)
 
@@ -136,10 +143,8 @@ RULES: dict[str, dict[str, Rule]] = {
         "stop words": lambda text: len(STOP_WORDS[text.language].intersection(text.words)) < 2,
     },
     "gopher_repetition": {
-        "repeated paragraphs": lambda text: _repeated(
-            _PARAGRAPHS.split(text.text), text, most=0.3, most_characters=0.2
-        ),
-        "repeated lines": lambda text: _repeated(_LINES.split(text.text), text, most=0.3, most_characters=0.2),
+        "repeated paragraphs": lambda text: _repeated(_paragraphs(text), text, most=0.3, most_characters=0.2),
+        "repeated lines": lambda text: _repeated(_filled_lines(text), text, most=0.3, most_characters=0.2),
         "one n-gram": _top_ngram,
         "repeated n-grams": _duplicate_ngrams,
     },

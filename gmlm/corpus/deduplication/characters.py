@@ -34,12 +34,13 @@ def character_values(texts: Sequence[str]) -> tuple[Values, Offsets]:
 
 def _codes(texts: Sequence[str], doubled: str = "") -> tuple[Codes, Offsets]:
     """Code points of all texts and the ends of the texts; a character is replaced by its folded two."""
-    joined, lengths = " ".join([*texts, ""]), [len(text) + 1 for text in texts]
-    if doubled and doubled in joined:
-        joined = joined.replace(doubled, doubled.casefold())
-        lengths = [length + text.count(doubled) for length, text in zip(lengths, texts, strict=True)]
+    joined, ends = " ".join([*texts, ""]), np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return codes, np.cumsum(lengths, dtype=np.int64)
+    if doubled and doubled in joined:
+        ends += np.searchsorted(np.flatnonzero(codes == ord(doubled)), ends)
+        folded = joined.replace(doubled, doubled.casefold())
+        codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return codes, ends
 
 
 def _looked_up(codes: Codes) -> Values:

@@ -26,7 +26,7 @@ Signatures = npt.NDArray[np.uint32]
 
 
 def signatures(texts: Sequence[str]) -> Signatures:
-    """The MinHash signature of each text: shape (texts, 128); the largest value throughout for one without a word."""
+    """The MinHash signature of each text: shape (128, texts); the largest value throughout for one without a word."""
     hashed = [ngram_hashes(word_hashes(group), SHINGLE) for group in groups_of(texts)]
     counts = np.concatenate([np.empty(0, np.int64), *(np.diff(each.offsets) for each in hashed)])
     values = [(each.values >> np.uint64(32)).astype(np.uint32) for each in hashed]
@@ -34,12 +34,11 @@ def signatures(texts: Sequence[str]) -> Signatures:
 
 
 def band_hashes(found: Signatures) -> Hashes:
-    """One 64-bit hash a band: shape (16, documents)."""
-    values = found.astype(np.uint64).reshape(len(found), BANDS, ROWS)
-    total = np.zeros((len(found), BANDS), np.uint64)
+    """One 64-bit hash a band of signatures of shape (128, documents): shape (16, documents)."""
+    total = np.zeros((BANDS, found.shape[1]), np.uint64)
     for row in range(ROWS):
-        total = mixed(total + values[:, :, row] + np.uint64(0x9E3779B97F4A7C15))
-    return np.ascontiguousarray(total.T)
+        total = mixed(total + found[row::ROWS] + np.uint64(0x9E3779B97F4A7C15))
+    return total
 
 
 def _signatures(values: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -> Signatures:
@@ -47,28 +46,26 @@ def _signatures(values: npt.NDArray[np.uint32], counts: npt.NDArray[np.int64]) -
 
     Documents of similar length are laid side by side, so that each minimum is taken over whole rows at once.
     """
-    starts = np.cumsum(counts) - counts
-    found = np.full((PERMUTATIONS, len(counts)), np.uint32(0xFFFFFFFF))
     order = np.argsort(counts, kind="stable")
-    order = order[np.searchsorted(counts[order], 1) :]
-    while order.size:
+    starts, counts = (np.cumsum(counts) - counts)[order], counts[order]
+    found = np.full((PERMUTATIONS, len(counts)), np.uint32(0xFFFFFFFF))
+    empty, end = int(np.searchsorted(counts, 1)), len(counts)
+    while end > empty:
         # The longest come last; a block is as wide as its longest allows, and shorter ones repeat their last value.
-        longest = int(counts[order[-1]])
-        width = max(1, BLOCK_VALUES // longest)
-        order, block = order[:-width], order[-width:]
+        longest = int(counts[end - 1])
+        block = slice(max(empty, end - max(1, BLOCK_VALUES // longest)), end)
         steps = np.minimum(np.arange(longest)[:, None], counts[block] - 1)
-        found[:, block] = _minima(values.take(starts[block] + steps))
-    return np.ascontiguousarray(found.T)
+        _minima(values.take(starts[block] + steps), found[:, block])
+        end = block.start
+    return found.take(np.argsort(order, kind="stable"), axis=1)
 
 
-def _minima(block: npt.NDArray[np.uint32]) -> Signatures:
-    """Minimum down each column under every permutation x -> a * x modulo 2^32 with odd a: shape (128, columns)."""
-    found = np.empty((PERMUTATIONS, block.shape[1]), np.uint32)
+def _minima(block: npt.NDArray[np.uint32], found: Signatures) -> None:
+    """Fill in the minimum down each column under every permutation x -> a * x modulo 2^32 with odd a."""
     room = np.empty_like(block)
-    for number, factor in enumerate(_factors()):
+    for factor, minima in zip(_factors(), found, strict=True):
         np.multiply(block, factor, out=room)
-        np.minimum.reduce(room, axis=0, out=found[number])
-    return found
+        np.minimum.reduce(room, axis=0, out=minima)
 
 
 @cache

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -27,6 +29,19 @@ def test_known_repairs(text, expected):
 @given(st.text())
 def test_normalising_twice_is_normalising_once(text):
     assert normalise(normalise(text)) == normalise(text)
+
+
+def test_what_is_removed_and_every_space_but_the_ordinary_one_counts_as_not_printable():
+    characters = [chr(code) for code in range(0x110000)]
+    assert [c for c in characters if c.isspace() and c.isprintable()] == [" "]
+    assert [c for c in characters if normalise(f"a{c}b") == "ab" and c.isprintable()] == []
+    composed = [unicodedata.normalize("NFC", c) for c in characters if c.isprintable()]
+    assert all(c.isprintable() for c in composed)
+
+
+@given(st.text(alphabet=st.sampled_from("aß1_²½.- \n\u00a0\u0308")) | st.text())
+def test_words_are_runs_of_letters_and_digits(text):
+    assert words(text) == re.findall(r"\w+", text.casefold())
 
 
 @given(st.text())

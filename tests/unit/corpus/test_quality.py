@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gmlm.config import RecipeConfig
 from gmlm.corpus.filters import Candidate, recipe_filters
-from gmlm.corpus.quality import RULES, Measured
+from gmlm.corpus.quality import RULES, Measured, _filled_lines, _paragraphs
 
 WORDS = (
     "Die Patientin wurde mit Fieber und Husten in der Klinik aufgenommen. Bei der Untersuchung war die Lunge rechts "
@@ -75,3 +79,12 @@ def test_a_recipe_names_the_rule_that_dropped_and_applies_only_the_sets_that_it_
     assert reasons() == []
     assert reasons(quality=("clinical",)) == []
     assert "gopher: number of words" in reasons(quality=("clinical", "gopher"))
+
+
+@given(st.text(alphabet=st.sampled_from("aB1_²½.-…#ßé٣ \n\t\u00a0\u2028")) | st.text())
+def test_words_and_lines_are_those_of_the_patterns_that_define_them(text):
+    measured = Measured(text, "de")
+    assert measured.spoken == re.findall(r"[^\w\s]*\w\S*", text)
+    assert measured.with_letters == len(re.findall(r"(?:[\d_]|[^\w\s])*[^\W\d_]\S*", text))
+    assert _filled_lines(measured) == re.split(r"\n+", text)
+    assert _paragraphs(measured) == re.split(r"\n{2,}", text)

@@ -27,7 +27,7 @@ def test_the_share_of_equal_values_estimates_the_jaccard_similarity(shared):
         one = text(choose, 200)
         other = one[: int(200 * shared)] + text(choose, 200 - int(200 * shared))
         exact = len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other))
-        first, second = signatures([" ".join(one), " ".join(other)])
+        first, second = signatures([" ".join(one), " ".join(other)]).T
         errors.append(float((first == second).mean()) - exact)
     # The standard error of the mean of 30 estimates by 128 values is at most 0.008.
     assert abs(np.mean(errors)) < 5 * 0.008
@@ -37,13 +37,13 @@ def test_a_signature_does_not_depend_on_the_other_texts_or_their_lengths():
     choose = random.Random(6)
     texts = [" ".join(text(choose, choose.choice((1, 4, 5, 60, 3000)))) for _ in range(60)]
     together = signatures(texts)
-    assert together.shape == (60, PERMUTATIONS)
+    assert together.shape == (PERMUTATIONS, 60)
     for number in (0, 17, 59):
-        assert np.array_equal(together[number], signatures([texts[number]])[0])
+        assert np.array_equal(together[:, number], signatures([texts[number]])[:, 0])
 
 
 def test_texts_without_a_word_are_near_each_other_and_nothing_else():
-    found = signatures(["", "?!", "Befund"])
+    found = signatures(["", "?!", "Befund"]).T
     assert (found[0] == 0xFFFFFFFF).all()
     assert np.array_equal(found[0], found[1])
     assert not (found[0] == found[2]).any()
@@ -53,7 +53,7 @@ def test_documents_share_a_band_hash_where_all_values_of_the_band_are_equal():
     choose = np.random.default_rng(7)
     found = choose.integers(0, 3, (200, PERMUTATIONS), dtype=np.uint32)
     found[:100, :ROWS] = found[100:, :ROWS]
-    hashes = band_hashes(found)
+    hashes = band_hashes(found.T)
     assert hashes.shape == (BANDS, 200)
     for band in range(BANDS):
         values = [tuple(row) for row in found[:, band * ROWS : (band + 1) * ROWS]]
