@@ -33,14 +33,15 @@ def raw_files(node: Node, study_folder: Path) -> dict[str, Path]:
         InputNotFoundError: One of them does not exist.
     """
     files = list(_files_of(node.config, study_folder))
-    for file in files:
+    finders = _deidentification_files(node.config, study_folder)
+    for file in (*files, *finders.values()):
         if not file.is_file():
             raise InputNotFoundError("no such file", where=f"{node.id}: {file}", fix="correct the path in the study")
     if isinstance(node.config, SourceConfig):
         from gmlm.corpus.inputs import input_root
 
         root = input_root(node.config, study_folder)
-        return {file.relative_to(root).as_posix(): file for file in files}
+        return {file.relative_to(root).as_posix(): file for file in files} | finders
     # By name, with the folder's where another file of the node is called alike.
     alike = Counter(file.name for file in files)
     return {file.name if alike[file.name] == 1 else f"{file.parent.name}/{file.name}": file for file in files}
@@ -67,6 +68,17 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
     if isinstance(config, TranslatorScoreConfig):
         return _reference_files(config.reference, study_folder)
     return []
+
+
+def _deidentification_files(config: object, study_folder: Path) -> dict[str, Path]:
+    """The files of the model that finds identifiers in a source: other weights replace other stretches of its text."""
+    if not isinstance(config, SourceConfig) or config.deidentification is None or not config.deidentification.model:
+        return {}
+    folder = resolve_path(config.deidentification.model, study_folder)
+    if not folder.is_dir():
+        fix = "correct the source's 'deidentification: {model: ...}'"
+        raise InputNotFoundError("no such folder", where=str(folder), fix=fix)
+    return {f"deidentification/{file.name}": file for file in sorted(folder.iterdir()) if file.is_file()}
 
 
 def _model_files(model: str, study_folder: Path) -> list[Path]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gmlm.config import AuditConfig, CanaryConfig, StudyConfig, parse_study
-from gmlm.errors import ConfigError
+from gmlm.errors import ConfigError, InputNotFoundError
 from gmlm.study.graph import build_graph
-from gmlm.study.raw_inputs import raw_files
+from gmlm.study.plan import identify
+from gmlm.study.raw_inputs import HashCache, raw_files
 from gmlm.study.registry import COMMANDS, STAGES
 from gmlm.study.selection import Selection
 
@@ -129,6 +130,24 @@ def test_input_files_are_named_from_the_sources_folder_on(tmp_path: Path) -> Non
         (tmp_path / "texts" / folder / "note.txt").write_text(folder)
     graph = build_graph(parse_study("name: x\nsources: {t: {reader: text, path: texts}}"))
     assert list(raw_files(graph["ingest/t"], tmp_path)) == ["a/note.txt", "b/note.txt"]
+
+
+def test_the_model_that_finds_identifiers_is_an_input_of_its_source(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Ein Text.")
+    text = "name: x\nsources: {t: {reader: text, path: a.txt, language: de, deidentification: {model: ner}}}"
+    node = build_graph(parse_study(text))["ingest/t"]
+    with pytest.raises(InputNotFoundError, match="no such folder"):
+        raw_files(node, tmp_path)
+    (tmp_path / "ner").mkdir()
+    fingerprints = set()
+    for weights in ("one", "another"):
+        (tmp_path / "ner" / "model.safetensors").write_text(weights)
+        files = raw_files(node, tmp_path)
+        assert list(files) == ["a.txt", "deidentification/model.safetensors"]
+        hashes = HashCache(tmp_path / "hashes.json")
+        found = tuple(hashes.raw_input(name, file) for name, file in files.items())
+        fingerprints.add(identify(node, {}, found).fingerprint)
+    assert len(fingerprints) == 2
 
 
 def test_another_beam_size_trains_no_translator_again(study: StudyConfig) -> None:
