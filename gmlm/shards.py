@@ -132,12 +132,18 @@ def read_documents(store: Store, manifest: Manifest) -> Iterator[Document]:
             yield Document(row["id"], row["source"], row["language"], row["text"], json.loads(row["meta"]))
 
 
+QUARANTINE = "quarantine.jsonl"
+LINES_HELD = 1000
+"""Lines of the quarantine held in memory; the rest waits in the scratch folder."""
+
+
 class Quarantine:
     """Records that a stage rejects: kept with file, position and reason, counted by reason, never logged."""
 
     def __init__(self, run: StageRun) -> None:
-        self._run = run
+        self._run, self._local = run, run.scratch / QUARANTINE
         self._lines: list[bytes] = []
+        self._local.unlink(missing_ok=True)  # of an interrupted run
         self.reasons: Counter[str] = Counter()
 
     def reject(self, *, file: str, position: str, reason: str, record: str | None = None) -> None:
@@ -153,6 +159,13 @@ class Quarantine:
         observe_quarantined(self._run.stage)
         line = {"file": file, "position": position, "reason": reason, "record": record}
         self._lines.append(json.dumps(line, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+        if len(self._lines) >= LINES_HELD:
+            self._spill()
+
+    def _spill(self) -> None:
+        with self._local.open("ab") as stream:
+            stream.writelines(self._lines)
+        self._lines.clear()
 
     @property
     def total(self) -> int:
@@ -165,6 +178,9 @@ class Quarantine:
 
     def write(self) -> list[FileEntry]:
         """Put the records among the outputs as `quarantine.jsonl`; nothing if there are none."""
-        if not self._lines:
+        if not self.total:
             return []
-        return [self._run.write("quarantine.jsonl", b"".join(self._lines), rows=len(self._lines))]
+        self._spill()
+        entry = self._run.upload(self._local, QUARANTINE, rows=self.total)
+        self._local.unlink()
+        return [entry]
