@@ -18,8 +18,10 @@ __all__ = [
     "observe_cell",
     "observe_documents",
     "observe_evaluation",
+    "observe_flags",
     "observe_quarantined",
     "observe_recognised",
+    "observe_reused",
     "observe_score",
     "observe_segments",
     "observe_stage",
@@ -92,9 +94,22 @@ def observe_segments(outcome: SegmentOutcome, count: int = 1) -> None:
     instrument(names.SEGMENTS, outcome).inc(count)
 
 
-def observe_translated(tokens: int) -> None:
-    """Count the source tokens of a batch that the translator has read."""
+def observe_translated(tokens: int, seconds: float) -> None:
+    """Count the source tokens of a batch that the translator has read, and the time that it took."""
     instrument(names.TRANSLATION_TOKENS).inc(tokens)
+    instrument(names.TRANSLATION_BATCH_SECONDS).observe(seconds)
+
+
+def observe_reused(*, shard: int, memory: int) -> None:
+    """Count segments that were not translated again: equal ones of a shard, and those known from elsewhere."""
+    instrument(names.TRANSLATION_REUSED, "shard").inc(shard)
+    instrument(names.TRANSLATION_REUSED, "memory").inc(memory)
+
+
+def observe_flags(counts: Mapping[str, int]) -> None:
+    """Count flags of suspicious segments."""
+    for flag, count in counts.items():
+        instrument(names.TRANSLATION_FLAGS, flag).inc(count)
 
 
 def observe_translated_words(source: int, target: int) -> None:

@@ -91,6 +91,18 @@ TRANSLATION_WORDS = MetricName(
     "Words of translated segments by side: source or target.",
     ("side",),
 )
+TRANSLATION_REUSED = MetricName(
+    "gmlm_translation_reused_total",
+    "counter",
+    "Segments that were not translated again: equal to another of their shard, or known from other shards or runs.",
+    ("origin",),
+)
+TRANSLATION_FLAGS = MetricName(
+    "gmlm_translation_flags_total", "counter", "Flags of suspicious segments; a segment may have several.", ("flag",)
+)
+TRANSLATION_BATCH_SECONDS = MetricName(
+    "gmlm_translation_batch_seconds", "histogram", "Seconds that a batch of segments took.", (), STEP_BUCKETS
+)
 RUNNING = MetricName("gmlm_training_running", "gauge", "1 while it trains, else 0.", TRAINING)
 START = MetricName("gmlm_training_start_timestamp_seconds", "gauge", "Unix time at which it began to train.", TRAINING)
 STEP = MetricName("gmlm_training_step", "gauge", "Number of the last optimiser step.", TRAINING)

@@ -38,6 +38,8 @@ metrics of the Python client's process collector.
 | `outcome` of documents | `in`, `out`, `rejected`, `dropped`; in = out + rejected + dropped |
 | `outcome` of segments | `translated`, `copied`, `flagged` |
 | `side` | `source` or `target` |
+| `origin` | `shard` or `memory` (what other shards or runs have translated) |
+| `flag` | the flags of [translation](translation.md#quality), such as `numbers` |
 | `kind` | `allocated`, `reserved` or `peak` |
 | `operation` | an operation of S3, such as `PutObject` |
 | `error` | a class of `gmlm.errors`, such as `StorageError` |

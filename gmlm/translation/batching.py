@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from gmlm.telemetry.metrics import observe_translated
+from gmlm.telemetry.metrics import observe_reused, observe_translated
 from gmlm.translation.clauses import split_overlong
 from gmlm.translation.engines import Engine
 from gmlm.translation.quality import has_letters
@@ -57,11 +58,15 @@ def translate_segments(
     pending = [text for text in segments_to_translate(folded) if text not in known]
     copies, waiting = _counts(folded), set(pending)
     advance(sum(count for text, count in copies.items() if text not in waiting))
+    observe_reused(
+        shard=sum(copies[text] - 1 for text in pending), memory=sum(copies.get(text, 0) for text in memory or ())
+    )
     lengths = engine.lengths(pending)
     for batch in batches_by_length(lengths, budget):
         sources = [pending[position] for position in batch]
+        started = time.monotonic()
         known.update(zip(sources, engine.translate(sources), strict=True))
-        observe_translated(sum(lengths[position] for position in batch))
+        observe_translated(sum(lengths[position] for position in batch), time.monotonic() - started)
         advance(sum(copies[source] for source in sources))
     return [known.get(key, text) for key, text in zip(folded, texts, strict=True)]
 

@@ -12,7 +12,7 @@ from gmlm.manifest import FileEntry
 from gmlm.shards import DOCUMENT_SCHEMA, DOCUMENTS, Document, ShardWriter
 from gmlm.stage import StageRun
 from gmlm.telemetry import Progress
-from gmlm.telemetry.metrics import observe_segments, observe_translated_words
+from gmlm.telemetry.metrics import observe_flags, observe_segments, observe_translated_words
 from gmlm.translation.batching import fold, segments_to_translate, translate_segments
 from gmlm.translation.documents import ALIGNMENT_SCHEMA, SCORED_SCHEMA, TranslatedDocument, segments_of
 from gmlm.translation.engines import Engine, TranslationModel, open_engine
@@ -148,4 +148,5 @@ def _observe(counts: Counter[str]) -> None:
     observe_segments("translated", counts["translated"])
     observe_segments("copied", counts["segments"] - counts["translated"])
     observe_segments("flagged", counts["flagged"])
+    observe_flags({key.removeprefix("flagged: "): n for key, n in counts.items() if key.startswith("flagged: ")})
     observe_translated_words(counts["source_words"], counts["target_words"])

@@ -77,13 +77,16 @@ def test_documents_balance_and_other_counters_stay_out():
 def test_what_happens_once_in_a_while_is_exported_too():
     metrics.observe_recognised("report")
     metrics.observe_segments("flagged", 4)
-    metrics.observe_translated(120)
+    metrics.observe_translated(120, 0.2)
+    metrics.observe_flags({"numbers": 3})
     metrics.observe_translated_words(10, 9)
     metrics.observe_quarantined("ingest")
     metrics.observe_score("marian", "translation/unseen", "chrf", 61.5)
     assert value("gmlm_stage_runs_total", stage="report", outcome="recognised") == 1
     assert value("gmlm_translation_segments_total", outcome="flagged") == 4
     assert value("gmlm_translation_tokens_total") == 120
+    assert value("gmlm_translation_batch_seconds_sum") == 0.2
+    assert value("gmlm_translation_flags_total", flag="numbers") == 3
     assert value("gmlm_translation_words_total", side="target") == 9
     assert value("gmlm_quarantined_total", stage="ingest") == 1
     labels = {"model": "marian", "task": "translation/unseen", "split": "test", "metric": "chrf"}

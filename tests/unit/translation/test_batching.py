@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gmlm.telemetry.metrics import registry
 from gmlm.translation.batching import batches_by_length, translate_lines, translate_segments
 
 
@@ -79,3 +80,12 @@ def test_an_engine_that_returns_too_few_outputs_is_noticed():
     engine.translate = lambda batch: []
     with pytest.raises(ValueError, match="shorter"):
         translate_segments(engine, ["a"], 10, lambda count: None)
+
+
+def test_what_is_not_translated_again_is_counted():
+    def counted(origin):
+        return registry().get_sample_value("gmlm_translation_reused_total", {"origin": origin}) or 0.0
+
+    before = counted("shard"), counted("memory")
+    translate_segments(Shouting(), ["a", "b", "a", "a", "7", "b b", "c"], 9, lambda count: None, {"b": "B", "d": "D"})
+    assert (counted("shard") - before[0], counted("memory") - before[1]) == (2, 1)
