@@ -78,7 +78,6 @@ class _Filtering:
     def __init__(self, shard: InputShard, selection: Selection, writer: PartWriter) -> None:
         self._shard, self._recipe, self._ngrams, self._writer = shard, selection.recipe, selection.ngrams, writer
         self._filters = recipe_filters(selection.recipe)
-        self._weights = {name: mix.weight for name, mix in selection.recipe.sources.items()}
         self._found, self._read, self._dropped = _Arrays(), 0, Counter[str]()
         self._tasks: dict[str, int] = {}
 
@@ -111,7 +110,7 @@ class _Filtering:
         self._writer.write(row | {"source": self._shard.source, "text": candidate.text})
         self._found.digests += candidate.digest
         self._found.characters.append(len(candidate.text))
-        self._found.copies.append(copies(candidate, self._weights))
+        self._found.copies.append(copies(candidate, self._recipe))
         self._found.held.append(is_held_out(candidate, self._recipe.holdout_ratio))
         return candidate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -47,10 +47,9 @@ def recipe_filters(config: RecipeConfig) -> Sequence[Filter]:
 
     Sampling comes before de-duplication: a text that one source's sample leaves out is still taken from another.
     """
-    weights = {name: mix.weight for name, mix in config.sources.items()}
     filters = [
         Filter("too short", lambda candidate: len(candidate.text) < config.min_characters),
-        Filter("not sampled", lambda candidate: copies(candidate, weights) == 0),
+        Filter("not sampled", lambda candidate: copies(candidate, config) == 0),
     ]
     if config.identify_language:
         filters.append(Filter("other language", lambda candidate: not is_in_language(candidate.text, config.language)))
@@ -77,9 +76,14 @@ def quality_in(meta: str) -> float | None:
     return None if value is None else float(value)
 
 
-def copies(candidate: Candidate, weights: Mapping[str, float]) -> int:
-    """How often a document is repeated: its source's weight, whose fraction is a sample drawn by the text's digest."""
-    whole, fraction = divmod(weights[candidate.source], 1)
+def copies(candidate: Candidate, config: RecipeConfig) -> int:
+    """How often a document is repeated: its weight, whose fraction is a sample drawn by the text's digest.
+
+    The weight is its source's, times the quality of its translation where the recipe weighs that.
+    """
+    quality = candidate.quality if config.weigh_translation_quality else None
+    weight = config.sources[candidate.source].weight * (1 if quality is None else quality)
+    whole, fraction = divmod(weight, 1)
     return int(whole) + (fraction > 0 and share_of(candidate.digest, "weight") < fraction)
 
 

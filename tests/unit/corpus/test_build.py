@@ -153,7 +153,8 @@ def test_what_goes_in_comes_out_or_is_dropped(make_run, make_documents, texts, w
 @pytest.mark.parametrize(("weight", "expected"), [(1.0, {1}), (2.0, {2}), (0.5, {0, 1}), (2.5, {2, 3})])
 def test_copies_lie_around_the_weight(weight, expected):
     candidates = [Candidate("a", text) for text in numbered(400)]
-    drawn = [copies(candidate, {"a": weight}) for candidate in candidates]
+    recipe = RecipeConfig(sources={"a": {"weight": weight}})
+    drawn = [copies(candidate, recipe) for candidate in candidates]
     assert set(drawn) == expected
     # Five standard deviations of the mean of 400 draws.
     assert abs(sum(drawn) / 400 - weight) < 5 * 0.5 / 20

@@ -7,8 +7,8 @@ import json
 import pytest
 
 import gmlm.translation.shard_translator as shard_translator
-from gmlm.config import RetryConfig, SourceConfig, TranslateConfig
-from gmlm.corpus.filters import Candidate, quality_in, recipe_filters
+from gmlm.config import RecipeConfig, RetryConfig, SourceConfig, TranslateConfig
+from gmlm.corpus.filters import Candidate, copies, quality_in, recipe_filters
 from gmlm.shards import Document, read_documents, read_shards, write_documents
 from gmlm.translation.report import measure, samples_jsonl
 from gmlm.translation.translate import translate
@@ -96,14 +96,23 @@ def test_without_quality_nothing_is_added(run, engine):
 
 
 def test_a_recipe_drops_what_was_translated_badly():
-    from gmlm.config import RecipeConfig
-
     recipe = RecipeConfig(sources={"x": {}}, identify_language=False, min_characters=0, min_translation_quality=0.7)
     (judge,) = [each for each in recipe_filters(recipe) if each.reason == "translated badly"]
     metas = ['{"translation_quality": "0.6900"}', '{"translation_quality": "0.7000"}', "{}"]
     assert [judge.drops(Candidate("x", "t", quality_in(meta))) for meta in metas] == [True, False, False]
     without = recipe.model_copy(update={"min_translation_quality": None})
     assert "translated badly" not in [each.reason for each in recipe_filters(without)]
+
+
+@pytest.mark.parametrize(("quality", "expected"), [(None, 400), (1.0, 400), (0.8, 320), (0.25, 100), (0.0, 0)])
+def test_a_recipe_samples_translations_by_their_quality(quality, expected):
+    recipe = RecipeConfig(sources={"x": {}}, weigh_translation_quality=True)
+    drawn = [copies(Candidate("x", f"Befund {n}", quality), recipe) for n in range(400)]
+    # Within five standard deviations of a binomial count.
+    assert abs(sum(drawn) - expected) <= 5 * (400 * (expected / 400) * (1 - expected / 400)) ** 0.5
+    assert (
+        sum(copies(Candidate("x", f"Befund {n}", quality), RecipeConfig(sources={"x": {}})) for n in range(400)) == 400
+    )
 
 
 @pytest.mark.parametrize("quality", [None, {"retry": None}])
