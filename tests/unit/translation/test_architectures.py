@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -17,11 +18,15 @@ from transformers import (
     GenerationConfig,
     M2M100Config,
     M2M100ForConditionalGeneration,
+    M2M100Tokenizer,
+    MarianConfig,
+    MarianMTModel,
     NllbTokenizer,
     T5Config,
     T5ForConditionalGeneration,
     T5Tokenizer,
 )
+from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES
 
 from gmlm.config import DecodingConfig
 from gmlm.errors import ModelMismatchError
@@ -38,12 +43,21 @@ TOKENS = 24
 
 
 def outputs(model, name, beam_size):
+    """The numbers of the tokens of each output, special ones aside."""
     decoding = DecodingConfig(engine=name, compute_type="float32", device="cpu", beam_size=beam_size, max_length=LENGTH)
     engine = open_engine(model, decoding)
     engine._vocabulary.target_limit = TOKENS
+    special = {*engine._vocabulary.tokenizer.all_special_ids, engine._vocabulary.target_id}
+    engine._vocabulary.decode = lambda ids: [number for number in ids if number not in special]
     if name == "transformers":
         engine._generation.max_new_tokens = TOKENS
     return engine.translate(TEXTS)
+
+
+def assert_equal_tokens(model, beam_size):
+    found = outputs(model, "ctranslate2", beam_size)
+    assert found == outputs(model, "transformers", beam_size)
+    assert all(len(ids) > TOKENS // 2 for ids in found)
 
 
 def pieces(folder):
@@ -91,7 +105,7 @@ def t5(request, tmp_path, tiny_folder):
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_t5_and_madlad(t5, beam_size):
     family, model = t5
-    assert outputs(model, "ctranslate2", beam_size) == outputs(model, "transformers", beam_size)
+    assert_equal_tokens(model, beam_size)
     prefix = "<2de> " if family == "madlad" else "translate English to German: "
     vocabulary = Vocabulary(model.folder, LENGTH)
     assert vocabulary.encode(["pain"]) == vocabulary.tokenizer([prefix + "pain"])["input_ids"]
@@ -112,11 +126,58 @@ def nllb(tmp_path, tiny_folder):
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_nllb(nllb, beam_size):
-    assert outputs(nllb, "ctranslate2", beam_size) == outputs(nllb, "transformers", beam_size)
+    assert_equal_tokens(nllb, beam_size)
     vocabulary = Vocabulary(nllb.folder, LENGTH)
     assert vocabulary.target_token == "deu_Latn"
     codes = vocabulary.tokenizer.convert_ids_to_tokens(vocabulary.encode(["pain"])[0])
     assert "eng_Latn" in codes
+
+
+@pytest.fixture(params=["one language", "many languages"])
+def marian(request, tmp_path, tiny_folder):
+    """OPUS-MT, and a multilingual model of the Tatoeba Challenge, which is told its target language by a label."""
+    shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    vocabulary = json.loads((tmp_path / "vocab.json").read_text(encoding="utf-8"))
+    many = request.param == "many languages"
+    pad = vocabulary.pop("<pad>")
+    vocabulary |= {">>deu<<": pad, "<pad>": pad + 1} if many else {"<pad>": pad}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    padding = vocabulary["<pad>"]
+    config = MarianConfig(
+        vocab_size=len(vocabulary), pad_token_id=padding, eos_token_id=0, decoder_start_token_id=padding,
+        max_position_embeddings=128, activation_function="swish", scale_embedding=True, **SIZES, **HEADS,
+    )  # fmt: skip
+    own = {"decoder_start_token_id": padding, "eos_token_id": 0, "pad_token_id": padding}
+    save(MarianMTModel(config), tmp_path, **own, bad_words_ids=[[padding]])
+    return many, TranslationModel(tmp_path, f"random-marian-{request.param}")
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_marian(marian, beam_size):
+    many, model = marian
+    assert_equal_tokens(model, beam_size)
+    vocabulary = Vocabulary(model.folder, LENGTH)
+    assert (vocabulary.source_tokens(vocabulary.encode(["pain"])[0])[0] == ">>deu<<") == many
+
+
+@pytest.fixture
+def m2m100(tmp_path, tiny_folder):
+    own = ["<s>", "<pad>", "</s>", "<unk>", *(piece for piece, _ in unigrams(tiny_folder))]
+    (tmp_path / "vocab.json").write_text(json.dumps({piece: number for number, piece in enumerate(own)}))
+    languages = [f"__{code}__" for code in FAIRSEQ_LANGUAGE_CODES["m2m100"]]
+    files = (str(tmp_path / "vocab.json"), str(tiny_folder / "source.spm"))
+    M2M100Tokenizer(*files, additional_special_tokens=languages).save_pretrained(tmp_path / "m2m")
+    # Published weights have eight rows beyond the vocabulary.
+    config = M2M100Config(vocab_size=len(own) + len(languages) + 8, max_position_embeddings=128, **SIZES, **HEADS)
+    model = M2M100ForConditionalGeneration(config)
+    save(model, tmp_path / "m2m", decoder_start_token_id=2, eos_token_id=2, pad_token_id=1)
+    return TranslationModel(tmp_path / "m2m", "random-m2m100")
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_m2m100(m2m100, beam_size):
+    assert_equal_tokens(m2m100, beam_size)
+    assert Vocabulary(m2m100.folder, LENGTH).target_token == "__de__"
 
 
 SOURCE_SIZE, TARGET_SIZE = 31, 90
