@@ -2,10 +2,12 @@
 
 Generated German-like documents of about 70 words, a fifth of them near or exact copies, in JSONL files of 25,000; each
 size runs in a process of its own, with near-duplicate removal, language identification and decontamination on.
+`--keep FILE` keeps what was measured, so that a call with more sizes measures only those.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import resource
@@ -104,8 +106,17 @@ def plot(measured: dict[int, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    sizes = tuple(map(int, sys.argv[1:])) or SIZES
-    measured = {size: measure(size) for size in sizes}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--keep", type=Path, help="JSON file of what was measured")
+    arguments = parser.parse_args()
+    keep, sizes = arguments.keep, sorted(arguments.sizes)
+    known = json.loads(keep.read_text()) if keep and keep.exists() else {}
+    for size in sizes:
+        known[str(size)] = known.get(str(size)) or measure(size)
+        if keep:
+            keep.write_text(json.dumps(known))
+    measured = {size: known[str(size)] for size in sizes}
     plot(measured)
     small, large = measured[min(sizes)], measured[max(sizes)]
     slope = (large["peak MB"] - small["peak MB"]) / (max(sizes) - min(sizes)) if len(sizes) > 1 else 0.0
