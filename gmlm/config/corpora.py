@@ -91,6 +91,9 @@ class RecipeConfig(Frozen):
     """Drop documents in another language; texts under 200 characters are kept, as identification is unsure there."""
     min_translation_quality: float | None = Field(None, ge=0, le=1)
     """Drop translated documents whose segments score less on average; for translations with `quality`."""
+    translation_score: Literal["translation_quality", "back_chrf", "estimate"] = "translation_quality"
+    """Which score of translated documents the two keys beside this one look at: the one without a model, or those of
+    the models that a translation's `quality` names."""
     weigh_translation_quality: bool = False
     """Sample translated documents by their quality: one with a mean score of 0.8 enters with a probability of 0.8 times
     its source's weight. Those that were not scored count as 1."""

@@ -25,6 +25,7 @@ def check_references(study: StudyConfig) -> None:
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
     _check_restricted(study)
+    _check_back_translators(study)
 
 
 def _check_systems(study: StudyConfig) -> None:
@@ -45,6 +46,15 @@ def _check_restricted(study: StudyConfig) -> None:
         if endpoint is not None and not endpoint.in_cluster and study.sources[translation.source].restricted:
             what = f"the source {translation.source!r} is restricted and would be sent to a service outside"
             raise ValueError(f"translations.{name}: {what}; use a local model, or an endpoint with 'in_cluster: true'")
+
+
+def _check_back_translators(study: StudyConfig) -> None:
+    """A translator back into English is a model: services are asked for German, and training here gives German."""
+    for name, translation in study.translations.items():
+        back = translation.quality and translation.quality.back_translator
+        if back and study.translators[back].model is None:
+            what = f"{back!r} translates into German only"
+            raise ValueError(f"translations.{name}.quality.back_translator: {what}; name a translator with a 'model'")
 
 
 def _suggestion(name: str, defined: Mapping[str, object]) -> str:
@@ -77,6 +87,8 @@ def _corpus_references(study: StudyConfig) -> Iterator[Reference]:
     for name, translation in study.translations.items():
         yield f"translations.{name}.source", translation.source, study.sources
         yield f"translations.{name}.translator", translation.translator, study.translators
+        if translation.quality is not None and (back := translation.quality.back_translator) is not None:
+            yield f"translations.{name}.quality.back_translator", back, study.translators
     texts = {**study.sources, **study.translations}
     for name, recipe in study.recipes.items():
         for source in recipe.sources:

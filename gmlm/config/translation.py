@@ -149,6 +149,12 @@ class QualityConfig(Frozen):
 
     retry: RetryConfig | None = RetryConfig()
     """How flagged segments are retried before documents are judged; null does not."""
+    back_translator: Name | None = None
+    """Translator of the study whose model translates German into English: `back_chrf` tells how much of the source
+    comes back, from 0 to 1. It costs as much as the translation; a service, or one trained in the study, is none."""
+    estimator: str | None = None
+    """Folder of a model that estimates the quality of a translation from source and output (as COMET without references
+    does): a sequence classifier with one label and safetensors weights. Its output is `estimate`, from 0 to 1."""
 
 
 class TranslationConfig(Frozen):
@@ -189,3 +195,5 @@ class TranslateConfig(Frozen):
     """Filters and shard size."""
     decoding: DecodingConfig
     """How the translator decodes."""
+    back_decoding: DecodingConfig | None = None
+    """How the translator back into English decodes, where there is one."""

@@ -99,7 +99,7 @@ class _Filtering:
     def _passed(self, row: dict[str, str]) -> Candidate | None:
         """The candidate, written down, or None where a filter drops it."""
         self._read += 1
-        quality, language = quality_in(row["meta"]), self._recipe.language
+        quality, language = quality_in(row["meta"], self._recipe.translation_score), self._recipe.language
         candidate = Candidate(self._shard.source, normalise(row["text"]), quality, language)
         reason = next((each.reason for each in self._filters if each.drops(candidate)), None)
         if reason is not None:

@@ -70,9 +70,9 @@ def _breaks(rule: Rule, candidate: Candidate) -> bool:
     return rule(candidate.measured)
 
 
-def quality_in(meta: str) -> float | None:
-    """How well a document was translated, from its metadata as JSON; None where it was not, or not scored."""
-    value = json.loads(meta).get(TRANSLATION_QUALITY)
+def quality_in(meta: str, score: str = TRANSLATION_QUALITY) -> float | None:
+    """How well a document was translated by a score, from its metadata as JSON; None where it has no such score."""
+    value = json.loads(meta).get(score)
     return None if value is None else float(value)
 
 

@@ -14,6 +14,7 @@ from gmlm.config import (
     ReferenceConfig,
     SourceConfig,
     TaskConfig,
+    TranslateConfig,
     TranslatorConfig,
     TranslatorScoreConfig,
 )
@@ -65,6 +66,8 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
         return []
     if isinstance(config, TranslatorConfig | BaseModelConfig):
         return _model_files(config.model or "", study_folder)
+    if isinstance(config, TranslateConfig) and (quality := config.translation.quality) and quality.estimator:
+        return _folder_files(resolve_path(quality.estimator, study_folder), "quality: {estimator: ...}")
     if isinstance(config, TranslatorScoreConfig):
         return _reference_files(config.reference, study_folder)
     return []
@@ -74,11 +77,15 @@ def _deidentification_files(config: object, study_folder: Path) -> dict[str, Pat
     """The files of the model that finds identifiers in a source: other weights replace other stretches of its text."""
     if not isinstance(config, SourceConfig) or config.deidentification is None or not config.deidentification.model:
         return {}
-    folder = resolve_path(config.deidentification.model, study_folder)
+    files = _folder_files(resolve_path(config.deidentification.model, study_folder), "deidentification: {model: ...}")
+    return {f"deidentification/{file.name}": file for file in files}
+
+
+def _folder_files(folder: Path, key: str) -> list[Path]:
+    """The files of a folder that must be local."""
     if not folder.is_dir():
-        fix = "correct the source's 'deidentification: {model: ...}'"
-        raise InputNotFoundError("no such folder", where=str(folder), fix=fix)
-    return {f"deidentification/{file.name}": file for file in sorted(folder.iterdir()) if file.is_file()}
+        raise InputNotFoundError("no such folder", where=str(folder), fix=f"correct '{key}' in the study")
+    return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _model_files(model: str, study_folder: Path) -> list[Path]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +28,7 @@ ALIGNMENT_SCHEMA = pa.schema(
 """One row a segment: joining source and separator gives the English document, target and separator the German one."""
 
 SCORED_SCHEMA = ALIGNMENT_SCHEMA.append(pa.field("score", pa.float32()))
-"""With the score of each segment; null where there was nothing to translate."""
+"""With the score of each segment; null where there was nothing to translate. Further opinions are columns like it."""
 
 
 def segments_of(document: Document, limit: int, lengths: TokenLengths) -> list[Segment]:
@@ -38,13 +38,17 @@ def segments_of(document: Document, limit: int, lengths: TokenLengths) -> list[S
 
 @dataclass(frozen=True)
 class TranslatedDocument:
-    """A document with its segments, their translations, flags and (where asked for) scores, aligned one to one."""
+    """A document with its segments, their translations, flags and (where asked for) scores, aligned one to one.
+
+    `opinions` are further scores by name.
+    """
 
     document: Document
     segments: Sequence[Segment]
     targets: Sequence[str]
     flags: Sequence[Sequence[Flag]]
     scores: Sequence[float | None] | None = None
+    opinions: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
 
     @classmethod
     def score(
@@ -78,9 +82,10 @@ class TranslatedDocument:
     @property
     def quality(self) -> float | None:
         """Mean score of the segments, weighted by their words; None without scores, 1 if none was translated."""
-        if self.scores is None:
-            return None
-        scored = zip(self.segments, self.scores, strict=True)
+        return None if self.scores is None else self._mean(self.scores)
+
+    def _mean(self, scores: Sequence[float | None]) -> float:
+        scored = zip(self.segments, scores, strict=True)
         weights = [(word_count(piece.text), score) for piece, score in scored if score is not None]
         total = sum(words for words, _ in weights)
         return sum(words * score for words, score in weights) / total if total else 1.0
@@ -92,13 +97,13 @@ class TranslatedDocument:
         meta = {**self.document.meta, "translator": translator}
         if (quality := self.quality) is not None:
             meta[TRANSLATION_QUALITY] = f"{quality:.4f}"
+        meta |= {name: f"{self._mean(values):.4f}" for name, values in self.opinions.items()}
         return Document(self.document.id, source, "de", text, meta)
 
     def alignment(self) -> Iterator[dict[str, Any]]:
         """Rows of `ALIGNMENT_SCHEMA`, or of `SCORED_SCHEMA` where there are scores."""
-        scores = [{}] * len(self.segments) if self.scores is None else [{"score": score} for score in self.scores]
-        rows = zip(self.segments, self.targets, self.flags, scores, strict=True)
-        for position, (piece, target, flags, score) in enumerate(rows):
+        scores = self.opinions if self.scores is None else {"score": self.scores, **self.opinions}
+        for position, (piece, target, flags) in enumerate(zip(self.segments, self.targets, self.flags, strict=True)):
             yield {
                 "document": self.document.id,
                 "position": position,
@@ -106,7 +111,7 @@ class TranslatedDocument:
                 "target": target,
                 "separator": piece.separator,
                 "flags": list(flags),
-                **score,
+                **{name: values[position] for name, values in scores.items()},
             }
 
     def counts(self) -> Counter[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+
+import pyarrow as pa
 
 from gmlm.config import TranslateConfig
 from gmlm.manifest import FileEntry
@@ -17,6 +20,7 @@ from gmlm.translation.batching import fold, segments_to_translate, translate_seg
 from gmlm.translation.documents import ALIGNMENT_SCHEMA, SCORED_SCHEMA, TranslatedDocument, segments_of
 from gmlm.translation.engines import Engine, TranslationModel, open_engine
 from gmlm.translation.finished_shards import FinishedShard, RejectedDocument
+from gmlm.translation.opinions import OpinionModels
 from gmlm.translation.quality import LengthLimits, has_letters
 from gmlm.translation.retry import retried
 from gmlm.translation.reuse import remember
@@ -34,6 +38,7 @@ class ShardTranslator:
         self._config, self._run = config, run
         self._memory = SegmentMemory()
         self._translator = run.inputs["translator"]
+        self._opinions = OpinionModels(config, run)
         self._scored = config.translation.quality is not None
         self._judge = TranslatedDocument.score if self._scored else TranslatedDocument.judge
         self._limits = LengthLimits(config.translation.min_length_ratio, config.translation.max_length_ratio)
@@ -59,7 +64,8 @@ class ShardTranslator:
             check: Called ahead of each batch and of writing; raises where the work is no longer this worker's.
         """
         batches = SavedBatches(lambda: self.engine, self._run, f"{number:05d}", check)
-        translated = self._translate(documents, batches, bar)
+        back = SavedBatches(lambda: self._opinions.back_engine, self._run, f"back-{number:05d}", check)
+        translated = self._translate(documents, batches, back, bar)
         kept = [each for each in translated if each.flagged_ratio <= self._config.translation.max_flagged_ratio]
         rejected = [each for each in translated if each.flagged_ratio > self._config.translation.max_flagged_ratio]
         counts = Counter[str]({"in": len(translated), "out": len(kept)})
@@ -73,10 +79,13 @@ class ShardTranslator:
             rejected=tuple(_rejection(each) for each in rejected),
         )
         batches.forget()
+        back.forget()
         _observe(counts)
         return shard
 
-    def _translate(self, documents: Sequence[Document], engine: Engine, bar: Progress) -> list[TranslatedDocument]:
+    def _translate(
+        self, documents: Sequence[Document], engine: Engine, back: Engine, bar: Progress
+    ) -> list[TranslatedDocument]:
         """Translate all segments of a shard together: equal ones once, in batches by length."""
         segmented = [segments_of(document, engine.source_limit, engine.lengths) for document in documents]
         texts = [piece.text for pieces in segmented for piece in pieces]
@@ -85,11 +94,14 @@ class ShardTranslator:
         outputs = translate_segments(engine, texts, self._config.decoding.batch_tokens, shown.advance, known)
         shown.finish()
         self._remember(texts, outputs, known)
-        targets, judge = iter(self._improved(texts, outputs, engine)), self._judge
-        return [
-            judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
-            for document, pieces in zip(documents, segmented, strict=True)
-        ]
+        improved = self._improved(texts, outputs, engine)
+        opinions = {name: iter(values) for name, values in self._opinions.on(texts, improved, back).items()}
+        targets, made = iter(improved), list[TranslatedDocument]()
+        for document, pieces in zip(documents, segmented, strict=True):
+            judged = self._judge(document, pieces, list(islice(targets, len(pieces))), self._limits)
+            own = {name: list(islice(values, len(pieces))) for name, values in opinions.items()}
+            made.append(replace(judged, opinions=own))
+        return made
 
     def _improved(self, texts: Sequence[str], outputs: list[str], engine: Engine) -> list[str]:
         """The outputs, suspicious ones replaced where another way of decoding gave better ones."""
@@ -108,6 +120,8 @@ class ShardTranslator:
         german = (each.german(self._run.name, self._translator.name).row() for each in kept)
         aligned = (row for each in kept for row in each.alignment())
         alignment_schema = SCORED_SCHEMA if self._scored else ALIGNMENT_SCHEMA
+        for name in self._opinions.names:
+            alignment_schema = alignment_schema.append(pa.field(name, pa.float32()))
         for folder, schema, rows in ((DOCUMENTS, DOCUMENT_SCHEMA, german), (ALIGNMENT, alignment_schema, aligned)):
             held = list(rows)
             writer = ShardWriter(self._run, schema, folder=folder, rows_per_shard=len(held) + 1, first_shard=number)

@@ -9,15 +9,15 @@ import torch
 
 from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.translation.engines.conversion import converted
-from gmlm.translation.engines.engine import TranslationModel
+from gmlm.translation.engines.engine import Direction, TranslationModel
 from gmlm.translation.engines.vocabulary import Vocabulary
 
 
 class CTranslate2Engine:
     """A model converted to CTranslate2's format."""
 
-    def __init__(self, model: TranslationModel, decoding: DecodingConfig) -> None:
-        self._vocabulary = Vocabulary(model.folder, decoding.max_length)
+    def __init__(self, model: TranslationModel, decoding: DecodingConfig, direction: Direction = "en-de") -> None:
+        self._vocabulary = Vocabulary(model.folder, decoding.max_length, direction)
         self._search = {"beam_size": decoding.beam_size}
         self._translator = ctranslate2.Translator(
             str(converted(model)),

@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gmlm.config import DecodingConfig, EndpointConfig, RetryConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.stage import StageRun
 
+Direction = Literal["en-de", "de-en"]
+"""From which language into which."""
 MODEL_FOLDER = "model"
 ENDPOINT_FILE = "endpoint.json"
 """In the place of a model: the service that translates."""
@@ -52,8 +54,10 @@ class TranslationModel:
         return cls(run.local_folder(manifest, MODEL_FOLDER), content)
 
 
-def open_engine(model: TranslationModel, decoding: DecodingConfig) -> Engine:
+def open_engine(model: TranslationModel, decoding: DecodingConfig, direction: Direction = "en-de") -> Engine:
     """Load a model into the engine that `decoding` names; a translator that is a service needs none.
+
+    A service translates into German whatever the direction; studies with one as back translator are refused.
 
     Raises:
         ModelMismatchError: The engine does not know the architecture, or the folder holds no translation model.
@@ -66,7 +70,7 @@ def open_engine(model: TranslationModel, decoding: DecodingConfig) -> Engine:
     if decoding.engine == "ctranslate2":
         from gmlm.translation.engines.ctranslate2 import CTranslate2Engine
 
-        return CTranslate2Engine(model, decoding)
+        return CTranslate2Engine(model, decoding, direction)
     from gmlm.translation.engines.transformers import TransformersEngine
 
-    return TransformersEngine(model, decoding)
+    return TransformersEngine(model, decoding, direction)

@@ -12,7 +12,7 @@ from transformers import AutoModelForSeq2SeqLM, GenerationConfig
 
 from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.errors import ModelMismatchError
-from gmlm.translation.engines.engine import TranslationModel
+from gmlm.translation.engines.engine import Direction, TranslationModel
 from gmlm.translation.engines.vocabulary import Vocabulary
 
 DTYPES = {"int8": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -22,8 +22,8 @@ DTYPES = {"int8": torch.float32, "float32": torch.float32, "float16": torch.floa
 class TransformersEngine:
     """A model in PyTorch."""
 
-    def __init__(self, model: TranslationModel, decoding: DecodingConfig) -> None:
-        self._vocabulary = Vocabulary(model.folder, decoding.max_length)
+    def __init__(self, model: TranslationModel, decoding: DecodingConfig, direction: Direction = "en-de") -> None:
+        self._vocabulary = Vocabulary(model.folder, decoding.max_length, direction)
         self._device = _device(decoding)
         dtype = DTYPES[decoding.compute_type] if self._device == "cuda" else torch.float32
         self._model = _load(model.folder, dtype).to(self._device).eval()

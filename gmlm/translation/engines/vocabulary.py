@@ -1,4 +1,4 @@
-"""A translation model's tokenizer, with what it needs to be told to translate from English into German."""
+"""A translation model's tokenizer, with what it needs to be told to translate from English into German, or back."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from gmlm.errors import ModelMismatchError
+from gmlm.translation.engines.engine import Direction
 
-GERMAN_LABELS = (">>deu<<", ">>de<<")
+TARGET_LABELS: dict[Direction, tuple[str, ...]] = {"en-de": (">>deu<<", ">>de<<"), "de-en": (">>eng<<", ">>en<<")}
 """What multilingual Marian models (Tatoeba Challenge) expect before the source, where their vocabulary has it."""
 LANGUAGE_CODES: dict[str, tuple[str, str]] = {
     "M2M100Tokenizer": ("en", "de"),
     "NllbTokenizer": ("eng_Latn", "deu_Latn"),
 }
-"""Source and target codes of the multilingual tokenizers."""
-MADLAD_PREFIX = "<2de> "
+"""English and German codes of the multilingual tokenizers."""
+MADLAD_PREFIXES: dict[Direction, str] = {"en-de": "<2de> ", "de-en": "<2en> "}
 """What MADLAD-400 (Kudugunta et al. 2023) expects before the source; a token of its vocabulary."""
-T5_PREFIX = "translate English to German: "
-"""What T5 was trained with (Raffel et al. 2020, appendix D)."""
+T5_PREFIXES: dict[Direction, str] = {
+    "en-de": "translate English to German: ",
+    "de-en": "translate German to English: ",
+}
+"""What T5 was trained with (Raffel et al. 2020, appendix D), and the same for the way back."""
 TARGET_GROWTH = 2
-"""German segments may have this many times the tokens of the longest English one."""
+"""Outputs may have this many times the tokens of the longest source."""
 
 
 class Vocabulary:
@@ -36,9 +40,10 @@ class Vocabulary:
         target_limit: Longest output in tokens.
     """
 
-    def __init__(self, folder: Path, max_length: int) -> None:
+    def __init__(self, folder: Path, max_length: int, direction: Direction = "en-de") -> None:
         config = AutoConfig.from_pretrained(folder)
         self.tokenizer = _tokenizer(folder)
+        self._direction = direction
         self._numbered = config.model_type == "fsmt"
         self.target_token = self._set_languages()
         self.target_id = self.tokenizer.convert_tokens_to_ids(self.target_token) if self.target_token else None
@@ -52,6 +57,7 @@ class Vocabulary:
         codes = LANGUAGE_CODES.get(type(self.tokenizer).__name__)
         if codes is None:
             return None
+        codes = codes if self._direction == "en-de" else (codes[1], codes[0])
         self.tokenizer.src_lang = codes[0]
         as_token = getattr(self.tokenizer, "get_lang_token", str)
         return str(as_token(codes[1]))
@@ -59,10 +65,11 @@ class Vocabulary:
     def _source_prefix(self, model_type: str) -> str:
         """What the model expects before each source."""
         if model_type in ("t5", "mt5", "umt5"):
-            known = self.tokenizer.convert_tokens_to_ids(MADLAD_PREFIX.strip()) != self.tokenizer.unk_token_id
-            return MADLAD_PREFIX if known else T5_PREFIX
+            madlad = MADLAD_PREFIXES[self._direction]
+            known = self.tokenizer.convert_tokens_to_ids(madlad.strip()) != self.tokenizer.unk_token_id
+            return madlad if known else T5_PREFIXES[self._direction]
         labels = getattr(self.tokenizer, "supported_language_codes", ())
-        return next((f"{label} " for label in GERMAN_LABELS if label in labels), "")
+        return next((f"{label} " for label in TARGET_LABELS[self._direction] if label in labels), "")
 
     def source_tokens(self, ids: Sequence[int]) -> list[str]:
         """Source tokens as a converted model names them."""
