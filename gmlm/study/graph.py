@@ -89,11 +89,11 @@ class _GraphBuilder:
         for name, translation in self._study.translations.items():
             decoding = self._study.translators[translation.translator].decoding
             inputs = {"documents": f"ingest/{translation.source}", "translator": f"translator/{translation.translator}"}
-            config = TranslateConfig(translation=translation, decoding=decoding)
+            settings = TranslateConfig(translation=translation, decoding=decoding)
             if translation.quality is not None and (back := translation.quality.back_translator) is not None:
                 inputs["back_translator"] = f"translator/{back}"
-                config = config.model_copy(update={"back_decoding": self._study.translators[back].decoding})
-            self._add("translate", name, config, inputs)
+                settings = settings.model_copy(update={"back_decoding": self._study.translators[back].decoding})
+            self._add("translate", name, settings, inputs)
 
     def _add_corpora(self) -> None:
         for name, recipe in self._study.recipes.items():
