@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -39,6 +40,7 @@ class TokenCount:
     tokens: int = 0
     unknown: int = 0
     characters: int = 0
+    by_source: Counter[str] = field(default_factory=Counter)
     entries: list[FileEntry] = field(default_factory=list)
 
 
@@ -46,7 +48,8 @@ def tokenize_corpus(config: TokensConfig, run: StageRun) -> Manifest:
     """Tokenise the training and held-out documents of a corpus, without special tokens and without cutting.
 
     The tokenizer is that of the role `tokenizer`, or the one in the folder of the role `model`. A row's id is
-    `SOURCE/ID` of its document. in = out + dropped; dropped are documents without a single token.
+    `SOURCE/ID` of its document. in = out + dropped; dropped are documents without a single token. The counters
+    `tokens: SOURCE` tell the tokens to train on of each source, repeats included.
 
     Raises:
         EmptyCorpusError: There is no token to train on.
@@ -114,6 +117,7 @@ def _tokenized(
             bar.advance(len(rows))
             for row, ids in zip(rows, encoded, strict=True):
                 count.unknown += ids.count(tokenizer.unk_token_id)
+                count.by_source[row["source"]] += len(ids)
                 if ids:
                     yield {"id": f"{row['source']}/{row['id']}", "input_ids": ids}
 
@@ -125,7 +129,8 @@ def _rows(corpus: Manifest) -> int:
 def _counters(train: TokenCount, holdout: TokenCount) -> dict[str, int]:
     read, out = train.read + holdout.read, train.out + holdout.out
     counts = {"in": read, "out": out, "dropped": read - out, "train": train.out, "holdout": holdout.out}
-    return {**counts, "tokens": train.tokens, "holdout tokens": holdout.tokens}
+    by_source = {f"tokens: {source}": tokens for source, tokens in sorted(train.by_source.items())}
+    return {**counts, "tokens": train.tokens, **by_source, "holdout tokens": holdout.tokens}
 
 
 def _metrics(train: TokenCount, holdout: TokenCount) -> dict[str, float]:

@@ -34,7 +34,7 @@ STAGES: dict[str, StageEntry] = {
     "treatment": StageEntry("gmlm.corpus.treatment:treat_corpus", "build-corpus"),
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
-    "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus"),
+    "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=2),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),

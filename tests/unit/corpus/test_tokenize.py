@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,19 @@ def test_training_and_held_out_documents_stay_apart_and_are_counted(make_run, in
         assert all(entry.rows <= 20 for entry in entries)
     train, held = (set(rows_of(run, made, folder).column("id").to_pylist()) for folder in ("train/", "holdout/"))
     assert not train & held
+
+
+def test_tokens_to_train_on_are_counted_by_source(make_run, make_documents, inputs):
+    sources = {"notes": make_documents("notes", TEXTS[:20]), "letters": make_documents("letters", TEXTS[20:])}
+    recipe = RecipeConfig(sources={"notes": {"weight": 2}, "letters": {}}, holdout_ratio=0.2, decontaminate=False)
+    corpus = build_corpus(recipe, make_run("corpus", "both", inputs=sources))
+    run = make_run("tokens", "both", inputs={**inputs, "corpus": corpus})
+    made = tokenize_corpus(TokensConfig(), run)
+    expected = Counter[str]()
+    for row in rows_of(run, made, "train/").to_pylist():
+        expected[row["id"].partition("/")[0]] += len(row["input_ids"])
+    assert {name: made.counters[f"tokens: {name}"] for name in sources} == expected
+    assert expected.total() == made.counters["tokens"]
 
 
 def test_the_order_of_documents_is_kept(make_run, inputs):
