@@ -6,7 +6,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +17,12 @@ from gmlm.manifest import Manifest
 from gmlm.shards import read_shards
 from gmlm.storage import Store
 from gmlm.translation.assessment import assess
+from gmlm.translation.opinions import BACK_CHRF, ESTIMATE
 from gmlm.translation.quality import LengthLimits, has_letters, word_count
 from gmlm.translation.shard_translator import ALIGNMENT
 
+OPINIONS = (BACK_CHRF, ESTIMATE)
+"""Columns that an alignment has where the study names models for them."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95)
 EDGES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 """Edges of the classes of scores; the last class is of full scores alone."""
@@ -35,6 +38,7 @@ class TranslationFigures:
     scores: dict[str, float]
     classes: dict[str, int]
     ratios: dict[str, float]
+    opinions: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def text(self) -> str:
         """The figures as a few lines."""
@@ -46,6 +50,10 @@ class TranslationFigures:
                 _line("score at quantile", {name: f"{value:.3f}" for name, value in self.scores.items()}),
                 _line("segments by score", self.classes),
                 _line("German per English word", {name: f"{value:.2f}" for name, value in self.ratios.items()}),
+                *(
+                    _line(f"{opinion} at quantile", {name: f"{value:.3f}" for name, value in values.items()})
+                    for opinion, values in self.opinions.items()
+                ),
             ]
         )
 
@@ -56,10 +64,14 @@ def measure(store: Store, manifest: Manifest, worst: int = 0) -> tuple[Translati
     Segments are assessed here, by all checks, so a translation without stored scores can be judged as well.
     """
     flags, scores, ratios = Counter[str](), list[float](), list[float]()
+    opinions: dict[str, list[float]] = {}
     lowest = list[tuple[float, int, dict[str, Any]]]()
     for number, row in enumerate(_assessed(store, manifest)):
         flags.update(row["flags"])
         scores.append(row["score"])
+        for name in OPINIONS:
+            if row.get(name) is not None:
+                opinions.setdefault(name, []).append(row[name])
         if words := word_count(row["source"]):
             ratios.append(word_count(row["target"]) / words)
         heapq.heappush(lowest, (-row["score"], -number, row))
@@ -72,6 +84,7 @@ def measure(store: Store, manifest: Manifest, worst: int = 0) -> tuple[Translati
         scores=_quantiles(scores),
         classes=_classes(scores),
         ratios=_quantiles(ratios),
+        opinions={name: _quantiles(values) for name, values in opinions.items()},
     )
     return figures, [row for _, _, row in sorted(lowest, key=lambda item: item[:2], reverse=True)]
 
@@ -85,7 +98,8 @@ def _assessed(store: Store, manifest: Manifest) -> Iterator[dict[str, Any]]:
     settings = TranslationConfig.model_validate(manifest.config["translation"])
     limits = LengthLimits(settings.min_length_ratio, settings.max_length_ratio)
     for table in read_shards(store, manifest, ALIGNMENT):
-        for row in table.select(["document", "position", "source", "target"]).to_pylist():
+        shown = [name for name in ("document", "position", "source", "target", *OPINIONS) if name in table.column_names]
+        for row in table.select(shown).to_pylist():
             if has_letters(row["source"]):
                 assessment = assess(row["source"], row["target"], limits)
                 yield {**row, "score": assessment.score, "flags": list(assessment.flags)}

@@ -21,6 +21,7 @@ from gmlm.study.graph import build_graph
 from gmlm.study.raw_inputs import raw_files
 from gmlm.translation.engines.vocabulary import Vocabulary
 from gmlm.translation.opinions import Estimator
+from gmlm.translation.report import measure
 from gmlm.translation.translate import translate
 
 PAIRS = {"No fever today.": "Heute kein Fieber.", "The wound heals.": "Die Wunde heilt."}
@@ -94,6 +95,10 @@ def test_what_comes_back_is_compared_by_chrf(run, back):
     expected = sacrebleu.sentence_chrf("The cut is healing.", ["The wound heals."]).score / 100
     assert found == [1, None, pytest.approx(expected, abs=1e-4), 1]
     assert sorted(back.asked) == ["Die Wunde heilt.", "Heute kein Fieber."]
+    figures, worst = measure(run.store, manifest, worst=1)
+    assert figures.opinions["back_chrf"]["50%"] == 1
+    assert "back_chrf at quantile: 1% 0." in figures.text()
+    assert "back_chrf" in worst[0]
     (document,) = read_documents(run.store, manifest)
     assert float(document.meta["back_chrf"]) == pytest.approx((6 + 3 * expected) / 9, abs=1e-4)
 
