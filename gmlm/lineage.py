@@ -10,8 +10,6 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from pydantic import ValidationError
-
 from gmlm.errors import ConfigError, InputNotFoundError, StorageError
 from gmlm.manifest import MANIFEST_NAME, InputManifest, Manifest, RawInput
 from gmlm.storage import Store, open_store
@@ -97,8 +95,8 @@ class _Tracer:
         if hashlib.sha256(data).hexdigest() != recorded.sha256:
             return node(Finding.MISMATCH)
         try:
-            manifest = Manifest.model_validate_json(data)
-        except ValidationError:
+            manifest = Manifest.from_bytes(data)
+        except ValueError:
             return node(Finding.DAMAGED)
         # A verified manifest holds its inputs' hashes, so no chain of them can come back to itself.
         inputs = tuple(self.trace(made_from) for made_from in manifest.inputs)

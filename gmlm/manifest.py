@@ -1,17 +1,23 @@
-"""The manifest: what a data set consists of and what it was made from. Written last; no manifest, no data set."""
+"""The manifest: what a data set consists of and what it was made from. Written last; no manifest, no data set.
+
+It ends with a digest over the rest, so a bit that flips in it, or in a file that it lists, is found before it is used.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from gmlm.errors import AlreadyExistsError, StorageError
+from gmlm.errors import AlreadyExistsError, InputNotFoundError, StorageError
 from gmlm.storage import Store
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+DIGEST = "sha256"
+"""Key of a stored manifest's digest: the sha256 (hex) of the manifest without it."""
 
 Kind = Literal["documents", "tokenizer", "tokens", "model", "task", "predictions", "scores", "report"]
 
@@ -67,9 +73,25 @@ class Manifest(_Closed):
     """Folder in the store; known from where it was read, not stored."""
 
     def to_bytes(self) -> bytes:
-        """The manifest as stored: JSON with sorted keys."""
-        text = self.__pydantic_serializer__.to_json(self, indent=2, exclude={"prefix"})
-        return _sorted_json(text)
+        """The manifest as stored: JSON with sorted keys and a digest."""
+        content = json.loads(self.__pydantic_serializer__.to_json(self, exclude={"prefix"}))
+        return _sorted_json({**content, DIGEST: hashlib.sha256(_sorted_json(content)).hexdigest()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """The manifest that is stored as `data`; one of an older version has no digest.
+
+        Raises:
+            ValueError: It is none, or its digest is not that of its content.
+        """
+        content = json.loads(data)
+        if not isinstance(content, dict):
+            raise ValueError("not a JSON object")
+        digest = content.pop(DIGEST, None)
+        manifest = cls.model_validate(content)
+        if digest is not None and manifest.to_bytes() != data:
+            raise ValueError("its digest is not that of its content")
+        return manifest
 
     @property
     def sha256(self) -> str:
@@ -81,10 +103,8 @@ class Manifest(_Closed):
         return f"{self.prefix}/{path}"
 
 
-def _sorted_json(text: bytes) -> bytes:
-    import json
-
-    return (json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+def _sorted_json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_manifest(store: Store, prefix: str) -> Manifest:
@@ -96,10 +116,27 @@ def read_manifest(store: Store, prefix: str) -> Manifest:
     """
     key = f"{prefix}/{MANIFEST_NAME}"
     try:
-        manifest = Manifest.model_validate_json(store.read(key))
-    except ValidationError:
+        manifest = Manifest.from_bytes(store.read(key))
+    except ValueError:
         raise StorageError("damaged manifest", where=key, fix="delete the folder and run the stage again") from None
     return manifest.model_copy(update={"prefix": prefix})
+
+
+def read_file(store: Store, manifest: Manifest, path: str) -> bytes:
+    """One file of a data set, checked against its recorded sha256.
+
+    Raises:
+        InputNotFoundError: The data set has no such file, or it is gone.
+        StorageError: It is not what was written.
+    """
+    key = manifest.key(path)
+    recorded = next((entry.sha256 for entry in manifest.files if entry.path == path), None)
+    if recorded is None:
+        raise InputNotFoundError("the data set has no such file", where=key, fix="run the stage again")
+    data = store.read(key)
+    if hashlib.sha256(data).hexdigest() != recorded:
+        raise StorageError("its sha256 is not the one recorded", where=key, fix="restore it or run the stage again")
+    return data
 
 
 def find_manifest(store: Store, prefix: str) -> Manifest | None:
@@ -125,7 +162,5 @@ def publish_manifest(store: Store, manifest: Manifest) -> Manifest:
 
 def fingerprint_of(parts: dict[str, Any]) -> str:
     """sha256 (hex) over a JSON-like value, independent of key order."""
-    import json
-
     canonical = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

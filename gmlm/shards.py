@@ -14,8 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gmlm.errors import StorageError
-from gmlm.manifest import FileEntry, Manifest
+from gmlm.manifest import FileEntry, Manifest, read_file
 from gmlm.stage import StageRun
 from gmlm.storage import Store
 from gmlm.telemetry.metrics import observe_quarantined
@@ -116,13 +115,7 @@ def shard_entries(manifest: Manifest, folder: str = DOCUMENTS) -> Sequence[FileE
 
 def read_shard(store: Store, manifest: Manifest, entry: FileEntry) -> pa.Table:
     """One shard, checked against its recorded sha256."""
-    import hashlib
-
-    key = manifest.key(entry.path)
-    data = store.read(key)
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise StorageError("its sha256 is not the one recorded", where=key, fix="restore it or run the stage again")
-    return pq.read_table(BytesIO(data))
+    return pq.read_table(BytesIO(read_file(store, manifest, entry.path)))
 
 
 def read_documents(store: Store, manifest: Manifest) -> Iterator[Document]:

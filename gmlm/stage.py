@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from gmlm import __version__
 from gmlm.config.base import Frozen
+from gmlm.errors import StorageError
 from gmlm.manifest import FileEntry, InputManifest, Kind, Manifest, RawInput, publish_manifest
 from gmlm.storage import Store
+from gmlm.storage.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,22 @@ class StageRun:
         return FileEntry(path=path, bytes=stored.bytes, sha256=stored.sha256, rows=rows)
 
     def local_folder(self, manifest: Manifest, path: str = "") -> Path:
-        """A folder of a finished input as local files: where it lies, or a checked copy in the scratch folder."""
+        """A folder of a finished input as local files, checked: where it lies, or a copy in the scratch folder.
+
+        Raises:
+            StorageError: A file is not what was written.
+        """
         folder = f"{manifest.prefix}/{path}".rstrip("/")
-        if (local := self.store.local_path(folder)) is not None:
-            return local
-        copy = self.scratch / "inputs" / folder
+        local = self.store.local_path(folder)
+        copy = self.scratch / "inputs" / folder if local is None else local
         for entry in manifest.files:
-            if entry.path.startswith(path) and not (copy / entry.path.removeprefix(path).lstrip("/")).exists():
+            if entry.path.startswith(path):
                 target = copy / entry.path.removeprefix(path).lstrip("/")
-                self.store.download(manifest.key(entry.path), target, sha256=entry.sha256)
+                if local is None and not target.exists():
+                    self.store.download(manifest.key(entry.path), target, sha256=entry.sha256)
+                elif sha256_of(target) != entry.sha256:
+                    fix = "restore it or run the stage again" if local else "remove the copy and run again"
+                    raise StorageError("its sha256 is not the one recorded", where=str(target), fix=fix)
         return copy
 
     def publish(

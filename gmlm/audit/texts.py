@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.shards import DOCUMENTS, read_shards
 from gmlm.storage import Store
 
@@ -52,7 +52,7 @@ def read_canaries(store: Store, corpora: Mapping[str, Manifest]) -> list[Canary]
     found: list[Canary] = []
     for manifest in corpora.values():
         if any(entry.path == "canaries.json" for entry in manifest.files):
-            record: dict[str, Any] = json.loads(store.read(manifest.key("canaries.json")))
+            record: dict[str, Any] = json.loads(read_file(store, manifest, "canaries.json"))
             found += [Canary(**canary) for canary in record["planted"]]
             found += [Canary(**canary, repeats=0) for canary in record["controls"]]
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from gmlm.corpus.deduplication.word_hashes import Hashes, groups_of, ngram_hashes, word_hashes
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.storage import Store
 
 TASK_ROLE = "task:"
@@ -68,6 +68,6 @@ def held_out_texts(store: Store, tasks: Mapping[str, Manifest]) -> dict[str, lis
 def _texts_of(store: Store, manifest: Manifest) -> Iterator[str]:
     for entry in manifest.files:
         if entry.path in HELD_OUT_SPLITS:
-            for line in store.read(manifest.key(entry.path)).splitlines():
+            for line in read_file(store, manifest, entry.path).splitlines():
                 record = json.loads(line)
                 yield from (record[field] for field in TEXT_FIELDS if field in record)

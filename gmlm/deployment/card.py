@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gmlm.lineage import LineageNode, lineage, render
-from gmlm.manifest import Manifest, RawInput, find_manifest
+from gmlm.manifest import Manifest, RawInput, find_manifest, read_file
 from gmlm.storage import Store
 from gmlm.study.plan import Plan
 
@@ -29,7 +29,7 @@ def exported_card(store: Store, plan: Plan, model: Manifest, reasons: Sequence[s
     """
     files = {entry.path for entry in model.files}
     path = f"model/{CARD}"
-    card = store.read(model.key(path)).decode() if path in files else f"# {model.name}\n"
+    card = read_file(store, model, path).decode() if path in files else f"# {model.name}\n"
     sections = [card.rstrip(), *_scores(store, plan), *_conditions(reasons), *_lineage(store, model)]
     return "\n\n".join(sections) + "\n"
 
@@ -39,7 +39,7 @@ def _scores(store: Store, plan: Plan) -> list[str]:
         if node.stage == "evaluate" and (made := find_manifest(store, plan.settle(node.id, store).prefix)):
             from gmlm.report.summary import summary_table
 
-            table = summary_table(json.loads(store.read(made.key("scores.json"))), made.config)
+            table = summary_table(json.loads(read_file(store, made, "scores.json")), made.config)
             return ["## Scores", f"```text\n{table}\n```"]
     return ["## Scores", "The study has not compared its models."]
 

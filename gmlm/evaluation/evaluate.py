@@ -12,7 +12,7 @@ from gmlm.config import EvaluationConfig, TaskConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.evaluation.comparison import Cells, evaluate_task
 from gmlm.evaluation.scores import Prediction
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.stage import StageRun
 from gmlm.telemetry import progress
 from gmlm.telemetry.metrics import observe_evaluation
@@ -36,7 +36,7 @@ def evaluate(config: EvaluationConfig, run: StageRun) -> Manifest:
     cells: dict[str, dict[str, dict[int, list[Prediction]]]] = {}
     for name, (system, task, seed) in plan.items():
         if name not in missing:
-            data = run.store.read(run.inputs[f"{CELL}{name}"].key("predictions.test.jsonl"))
+            data = read_file(run.store, run.inputs[f"{CELL}{name}"], "predictions.test.jsonl")
             cells.setdefault(task, {}).setdefault(system, {})[seed] = read_predictions(data)
     tasks = {task: TaskConfig.model_validate(run.inputs[f"{TASK}{task}"].config) for task in cells}
     record = {**compare_cells(config, tasks, cells, run.seed), "missing": missing}

@@ -13,6 +13,7 @@ from gmlm.config.tasks import TaskKind
 from gmlm.errors import DataFormatError
 from gmlm.evaluation.scores import metric_of, score
 from gmlm.manifest import Manifest
+from gmlm.manifest import read_file as read_stored
 from gmlm.stage import StageRun
 
 GOLD: Mapping[TaskKind, str] = {
@@ -43,7 +44,7 @@ def import_predictions(config: ImportConfig, run: StageRun) -> Manifest:
         DataFormatError: The file cannot be read, or predicts documents that are not in the test set.
     """
     path = resolve_path(config.path, run.study_folder)
-    test = [json.loads(line) for line in run.store.read(run.inputs["task"].key("test.jsonl")).splitlines()]
+    test = [json.loads(line) for line in read_stored(run.store, run.inputs["task"], "test.jsonl").splitlines()]
     found = read_file(path, config.task)
     if unknown := set(found) - {example["id"] for example in test}:
         what = f"{len(unknown)} of {len(found)} predictions are of documents that are not in the test set"

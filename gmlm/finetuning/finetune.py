@@ -14,7 +14,7 @@ from gmlm.finetuning.candidates import Candidate, best_candidate, model_of
 from gmlm.finetuning.examples import Example, from_json_lines
 from gmlm.finetuning.objective import load_encoder
 from gmlm.finetuning.splits import SPLITS
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.stage import StageRun
 from gmlm.telemetry.metrics import observe_cell
 
@@ -62,11 +62,11 @@ def _training(best: Candidate, tried: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 def _read_split(name: str, task: TaskConfig, run: StageRun) -> list[Example]:
-    return from_json_lines(run.store.read(run.inputs["task"].key(f"{name}.jsonl")), task)
+    return from_json_lines(read_file(run.store, run.inputs["task"], f"{name}.jsonl"), task)
 
 
 def _read_labels(run: StageRun) -> list[str]:
-    labels: list[str] = json.loads(run.store.read(run.inputs["task"].key("labels.json")))["labels"]
+    labels: list[str] = json.loads(read_file(run.store, run.inputs["task"], "labels.json"))["labels"]
     if not labels:
         where, fix = f"task {run.inputs['task'].name}", "lower 'min_label_count', or give more data"
         raise ModelMismatchError("the task has no labels to predict", where=where, fix=fix)

@@ -10,7 +10,7 @@ from gmlm.errors import ClusterError, DiskFullError, GmlmError, InterruptedRunEr
 from gmlm.kubernetes.planning import missing_inputs, study_of
 from gmlm.kubernetes.statuses import clear_failure, failure_of, write_failure
 from gmlm.kubernetes.study_folder import local_study_folder
-from gmlm.manifest import Manifest, read_manifest
+from gmlm.manifest import Manifest, read_file, read_manifest
 from gmlm.storage import Store, open_store
 from gmlm.study.plan import Plan, PlannedNode
 from gmlm.study.plan_file import read_plan
@@ -107,4 +107,4 @@ def _run(settled: PlannedNode, plan: Plan, store: Store, study: str, work: Work)
 def _pages(store: Store, manifest: Manifest) -> dict[str, str]:
     names = {"report.html": "html", "report.md": "md"} if manifest.stage == "report" else {}
     present = [entry.path for entry in manifest.files if entry.path in names]
-    return {names[path]: store.read(manifest.key(path)).decode() for path in present}
+    return {names[path]: read_file(store, manifest, path).decode() for path in present}

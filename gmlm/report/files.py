@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from gmlm.errors import StorageError
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.storage import Store
 
 
@@ -20,7 +20,7 @@ def read_json(store: Store, manifest: Manifest, path: str) -> dict[str, Any] | N
         return None
     key = manifest.key(path)
     try:
-        content = json.loads(store.read(key))
+        content = json.loads(read_file(store, manifest, path))
     except ValueError:
         content = None
     if not isinstance(content, dict):

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from gmlm.config.report import ReportSettings
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.storage import Store
 
 AROUND = 60
@@ -50,7 +50,7 @@ def read_samples(store: Store, nodes: Mapping[str, Manifest], settings: ReportSe
 
 
 def _rows(store: Store, manifest: Manifest, path: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in store.read(manifest.key(path)).splitlines()]
+    return [json.loads(line) for line in read_file(store, manifest, path).splitlines()]
 
 
 def _is_wrong(row: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from gmlm.config import StudyConfig, load_study
 from gmlm.config.paths import expand_variables
 from gmlm.errors import ConfigError, GmlmError
-from gmlm.manifest import Manifest, find_manifest, read_manifest
+from gmlm.manifest import Manifest, find_manifest, read_file, read_manifest
 from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
 from gmlm.study.graph import build_graph
@@ -128,7 +128,7 @@ def headline(study: OpenStudy) -> str:
             from gmlm.report.summary import summary_table
 
             evaluated = read_manifest(study.store, planned.prefix)
-            lines.append(summary_table(json.loads(study.store.read(evaluated.key("scores.json"))), evaluated.config))
+            lines.append(summary_table(json.loads(read_file(study.store, evaluated, "scores.json")), evaluated.config))
         if node_id.startswith("report/"):
             lines.append(f"Report: {study.store.uri}/{planned.prefix}/report.html")
     return "\n\n".join(lines)

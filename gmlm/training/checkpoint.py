@@ -154,8 +154,15 @@ class Checkpoints:
             return self._place.write(name, writers, self._world)
 
     def _kept(self) -> set[str]:
-        scores = {int(name[5:]): self._place.read_state(name)["score"] for name in self._place.whole()}
+        scores = {int(name[5:]): self._score(name) for name in self._place.whole()}
         return {_name(step) for step in kept_steps(scores, self._optimisation)}
+
+    def _score(self, name: str) -> float | None:
+        try:
+            score: float | None = self._place.read_state(name)["score"]
+        except ValueError:  # damaged since: not the best one, and no reason to stop
+            return None
+        return score
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,11 +1,13 @@
 """Where checkpoints lie: in a folder that all ranks share, or in a remote store, such as S3, that needs no such folder.
 
 In a folder a checkpoint is written aside and renamed. In a remote store each rank uploads its files, and `state.json`,
-which lists all files with their sha256, is written last. Either way there is a whole checkpoint or none.
+which lists all files with their sha256 and ends with its own, is written last. Either way there is a whole checkpoint
+or none.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +23,8 @@ from gmlm.training.distributed import World
 
 STATE = "state.json"
 PARTIAL = ".partial"
+SEAL = "sha256"
+"""Key of the state's own hash: the sha256 (hex) of the JSON without it."""
 Writers = Mapping[str, Callable[[Path], object]]
 """For each file of a checkpoint what writes it."""
 Sums = dict[str, str]
@@ -56,8 +60,15 @@ class CheckpointPlace:
         return sorted(path.split("/")[0] for path in self._paths() if path.endswith(f"/{STATE}"))
 
     def read_state(self, name: str) -> dict[str, Any]:
-        """The state of a checkpoint."""
+        """The state of a checkpoint.
+
+        Raises:
+            ValueError: It is not what was written.
+        """
         state: dict[str, Any] = json.loads(self.store.read(self._key(f"{name}/{STATE}")))
+        seal = state.pop(SEAL, None)
+        if seal != _seal(state):
+            raise ValueError
         return state
 
     def address(self, name: str) -> str:
@@ -88,7 +99,7 @@ class CheckpointPlace:
 
     def complete(self, name: str, state: Mapping[str, Any], world: World) -> None:
         """Make what all ranks have written a checkpoint; called on rank 0."""
-        text = json.dumps(state).encode()
+        text = json.dumps({**state, SEAL: _seal(state)}).encode()
         if (folder := self.shared) is None:
             self.store.write(self._key(f"{name}/{STATE}"), text)
             return
@@ -141,6 +152,10 @@ class CheckpointPlace:
 
     def _key(self, path: str) -> str:
         return f"{self.prefix}/{path}" if self.prefix else path
+
+
+def _seal(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
 def _check(folder: Path, sums: Sums) -> None:

@@ -14,7 +14,7 @@ from gmlm.evaluation.floors.linear import predict_labels
 from gmlm.evaluation.floors.retrieval import predict_answers
 from gmlm.evaluation.predictions import GOLD, prediction_lines
 from gmlm.evaluation.scores import metric_of, score
-from gmlm.manifest import Manifest
+from gmlm.manifest import Manifest, read_file
 from gmlm.stage import StageRun
 
 Examples = Sequence[Mapping[str, Any]]
@@ -54,4 +54,4 @@ def _scores_json(task: TaskConfig, record: Mapping[str, Any]) -> bytes:
 
 
 def _read(split: str, run: StageRun) -> Examples:
-    return read_predictions(run.store.read(run.inputs["task"].key(f"{split}.jsonl")))
+    return read_predictions(read_file(run.store, run.inputs["task"], f"{split}.jsonl"))

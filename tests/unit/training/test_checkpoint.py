@@ -115,3 +115,13 @@ def test_a_full_disk_is_named_and_the_checkpoint_before_stays(small_disk: Path) 
     (kept,) = small_disk.glob("step-*")
     assert kept.name == "step-00000002"
     assert run(small_disk, steps=2, width=width).steps == 2
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimiser.pt", "state.json"])
+def test_a_single_bit_that_flips_is_found(finished: Path, file: str) -> None:
+    """Every tenth byte; without hashes a flip within a tensor or a figure would train on unnoticed."""
+    whole = (finished / file).read_bytes()
+    for place in range(0, len(whole), 10):
+        (finished / file).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(StorageError, match="damaged"):
+            run(finished.parent)
