@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import random
 import re
 import threading
 import time
@@ -18,13 +19,14 @@ import boto3
 import botocore.session
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
 from gmlm.errors import ConfigError, StorageError
 from gmlm.storage.base import StoredFile
 from gmlm.storage.files import explained, publish, sha256_of, temporary_beside
 from gmlm.storage.keys import check_key, check_prefix
 from gmlm.storage.s3_errors import code_of, explained_s3
+from gmlm.storage.s3_uploads import discard_abandoned
 from gmlm.telemetry.metrics import observe_store_request
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ WORKERS = 8
 CONFLICT_ATTEMPTS = 8
 """Attempts of a conditional write while the store says that another one is under way."""
 BODY_ATTEMPTS = 5
-"""Attempts to receive a whole body."""
+"""Attempts to receive a whole body: one that is cut off may come with status 200 and a length that fits it."""
 
 _TRANSFER = TransferConfig(
     multipart_threshold=PART,
@@ -63,7 +65,7 @@ class S3Store:
         self._prefix = f"{check_prefix(prefix)}/" if prefix else ""
         self._clients: dict[int, S3Client] = {}
         self._lock = threading.Lock()
-        self._bucket_exists = False
+        self._bucket_exists = self._swept = False
 
     def __reduce__(self) -> tuple[type[S3Store], tuple[str, str]]:
         return S3Store, (self._bucket, self._prefix)
@@ -86,8 +88,15 @@ class S3Store:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def read(self, key: str) -> bytes:
-        """The object's bytes, checked against the sha256 stored beside it."""
+        """The object's bytes, checked against the sha256 stored beside it; what fails the check is fetched again."""
         with self._explained(key):
+            for attempt in range(BODY_ATTEMPTS - 1):
+                # Neither a connection lost within the body nor a short one is botocore's to retry.
+                with suppress(HTTPClientError, IncompleteReadError, FlexibleChecksumError):
+                    data, sha256 = self._get(key)
+                    if sha256 in (None, hashlib.sha256(data).hexdigest()):
+                        return data
+                _pause(attempt)
             data, sha256 = self._get(key)
         self._check(key, hashlib.sha256(data).hexdigest(), sha256)
         return data
@@ -121,6 +130,7 @@ class S3Store:
         extra = {"ChecksumAlgorithm": "SHA256", "Metadata": {"sha256": sha256}}
         with explained(str(path)), self._explained(key):
             size = path.stat().st_size
+            self._sweep(size)
             self._client.upload_file(
                 str(path), self._bucket, self._prefix + check_key(key), ExtraArgs=extra, Config=_TRANSFER
             )
@@ -130,11 +140,8 @@ class S3Store:
         """Write the object to a local file, checked against `sha256` or the one stored beside it."""
         with explained(str(path)), temporary_beside(path) as temporary:
             with self._explained(key):
-                metadata = self._client.head_object(**self._object(key))["Metadata"]
-                self._client.download_file(
-                    self._bucket, self._prefix + key, str(temporary), ExtraArgs=None, Config=_TRANSFER
-                )
-            self._check(key, sha256_of(temporary), sha256 or metadata.get("sha256"))
+                stored = self._fetch(key, temporary)
+            self._check(key, sha256_of(temporary) if temporary.exists() else "", sha256 or stored)
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             publish(temporary, path)
@@ -191,13 +198,28 @@ class S3Store:
             raise StorageError("its sha256 is not the one recorded", where=where, fix="restore the object")
 
     def _get(self, key: str) -> tuple[bytes, str | None]:
-        """The bytes and the sha256 stored beside them. A connection lost within the body is not botocore's to retry."""
-        for _ in range(BODY_ATTEMPTS - 1):
-            answer = self._client.get_object(**self._object(key))
-            with suppress(HTTPClientError, IncompleteReadError):
-                return answer["Body"].read(), answer["Metadata"].get("sha256")
+        """The bytes and the sha256 stored beside them."""
         answer = self._client.get_object(**self._object(key))
         return answer["Body"].read(), answer["Metadata"].get("sha256")
+
+    def _fetch(self, key: str, path: Path) -> str | None:
+        """Download to a file, again while it is not what is stored, and return the sha256 stored beside the object."""
+        for attempt in range(BODY_ATTEMPTS):
+            with suppress(FlexibleChecksumError):
+                stored = self._client.head_object(**self._object(key))["Metadata"].get("sha256")
+                self._client.download_file(
+                    self._bucket, self._prefix + key, str(path), ExtraArgs=None, Config=_TRANSFER
+                )
+                if stored in (None, sha256_of(path)):
+                    return stored
+            _pause(attempt)
+        return stored
+
+    def _sweep(self, size: int) -> None:
+        """Before the first upload in parts, discard those that killed processes have left under this prefix."""
+        if size >= PART and not self._swept:
+            self._swept = True
+            discard_abandoned(self._client, self._bucket, self._prefix)
 
     def _put_if_free(self, key: str, **arguments: Any) -> None:
         for attempt in range(CONFLICT_ATTEMPTS):
@@ -208,7 +230,7 @@ class S3Store:
                 # S3 answers 409 while two conditional writes cross; asked again, it decides.
                 if code_of(error) != "ConditionalRequestConflict" or attempt + 1 == CONFLICT_ATTEMPTS:
                     raise
-            time.sleep(0.05 * 2**attempt)
+            _pause(attempt)
 
     def _writer(self, key: str) -> str | None:
         return self._client.head_object(**self._object(key))["Metadata"].get("writer")
@@ -218,6 +240,11 @@ class S3Store:
         if not self._bucket_exists:
             self._client.head_bucket(Bucket=self._bucket)
             self._bucket_exists = True
+
+
+def _pause(attempt: int) -> None:
+    """Wait before another attempt: exponentially longer, and each worker a time of its own."""
+    time.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
 
 
 def _connect() -> S3Client:
