@@ -84,7 +84,10 @@ class Manifest(_Closed):
         Raises:
             ValueError: It is none, or its digest is not that of its content.
         """
-        content = json.loads(data)
+        try:
+            content = json.loads(data)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
         if not isinstance(content, dict):
             raise ValueError("not a JSON object")
         digest = content.pop(DIGEST, None)

@@ -151,7 +151,9 @@ class Quarantine:
         self.reasons[reason] += 1
         observe_quarantined(self._run.stage)
         line = {"file": file, "position": position, "reason": reason, "record": record}
-        self._lines.append(json.dumps(line, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+        text = json.dumps(line, ensure_ascii=False, sort_keys=True)
+        # Half a surrogate pair has no UTF-8; escaped it is the JSON that it came from.
+        self._lines.append(text.encode("utf-8", "backslashreplace") + b"\n")
         if len(self._lines) >= LINES_HELD:
             self._spill()
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from gmlm.config.study import StudyConfig
+from gmlm.config.yaml_text import load_yaml
 from gmlm.errors import AccessDeniedError, ConfigError, InputNotFoundError
 
 
@@ -36,11 +36,9 @@ def load_study(path: Path) -> StudyConfig:
 def parse_study(text: str, *, where: str = "study") -> StudyConfig:
     """Parse a study from YAML text; `where` names it in errors."""
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError("not valid YAML", where=f"{where}{line}", fix="check indentation and quotes") from None
+        data = load_yaml(text)
+    except ValueError as error:
+        raise ConfigError(str(error), where=where, fix="check indentation, quotes and aliases") from None
     if not isinstance(data, Mapping):
         raise ConfigError("expected a mapping at the top", where=where, fix="start with 'name: ...'")
     try:

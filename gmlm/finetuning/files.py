@@ -76,5 +76,7 @@ def annotation_files(ids: Path) -> list[Path]:
 
 def document_files(ids: Path) -> list[Path]:
     """The documents of a list of ids: `ID.txt` in a folder `docs*` beside it."""
-    wanted = {f"{name}.txt" for name in ids.read_text(encoding="utf-8-sig").split()} if ids.is_file() else set()
+    # A list that is not UTF-8 names no document here; its reader says so.
+    text = ids.read_text(encoding="utf-8-sig", errors="replace") if ids.is_file() else ""
+    wanted = {f"{name}.txt" for name in text.split()}
     return sorted(file for file in ids.parent.glob("docs*/*.txt") if file.name in wanted)

@@ -51,13 +51,24 @@ def read_json_lines(path: Path, intake: Intake) -> Iterator[tuple[int, Mapping[s
             continue
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             intake.reject(f"line {number}", "not valid JSON", line)
             continue
-        if isinstance(record, Mapping):
+        if not is_unicode(record):
+            intake.reject(f"line {number}", "invalid Unicode", line)
+        elif isinstance(record, Mapping):
             yield number, record
         else:
             intake.reject(f"line {number}", "not a JSON object", line)
+
+
+def is_unicode(record: Any) -> bool:
+    """Whether the strings of a JSON value can be written as UTF-8: JSON may escape half a surrogate pair."""
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str | None:

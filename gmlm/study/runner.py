@@ -207,6 +207,9 @@ def _explained(node_id: str) -> Iterator[None]:
         where = f"{node_id}: {error.filename}"
         raise AccessDeniedError("access denied", where=where, fix="check owner and mode") from None
     except OSError as error:
+        if error.errno == errno.EROFS:
+            where, fix = f"{node_id}: {error.filename}", "set GMLM_SCRATCH to a folder that can be written"
+            raise AccessDeniedError("read-only file system", where=where, fix=fix) from None
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise DiskFullError("no space left", where=node_id, fix="free space and run again: it resumes") from None

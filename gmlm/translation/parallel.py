@@ -71,7 +71,7 @@ def _pair(line: str) -> Pair:
     """The pair in a line of JSON; ValueError with a fixed phrase if there is none."""
     try:
         record = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
     if not isinstance(record, dict) or not isinstance(record.get("en"), str) or not isinstance(record.get("de"), str):
         raise ValueError("key 'en' or 'de' missing")

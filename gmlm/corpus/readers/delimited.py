@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from gmlm.config.corpora import SourceConfig
 from gmlm.corpus.readers.fields import record_of
-from gmlm.corpus.readers.record import BadRecord, InputFile, Record
+from gmlm.corpus.readers.record import LONGEST, BadRecord, InputFile, Record
 
-csv.field_size_limit(1 << 30)
+csv.field_size_limit(LONGEST)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _rows(
     file: InputFile, source: SourceConfig, required: list[str], *, fold_case: bool = False
 ) -> Iterator[_Row | BadRecord]:
     with file.open_text(source.encoding) as stream:
-        reader = csv.reader(stream, delimiter=source.delimiter, strict=True)
+        reader = csv.reader(file.lines(stream), delimiter=source.delimiter, strict=True)
         header = _header(file, reader, required or ["text"], fold_case=fold_case)
         while True:
             position = f"line {reader.line_num + 1}"
@@ -74,6 +74,9 @@ def _rows(
                 if "unexpected end" in str(error):
                     fix = "the file is cut off or a quote is not closed; fetch or export it again"
                     raise file.fault("a quoted field has no end", fix, position) from None
+                if "field limit" in str(error):
+                    fix = "check that quotes are closed and that 'delimiter' is right"
+                    raise file.fault(f"a field of more than {LONGEST:,} characters", fix, position) from None
                 yield BadRecord(position, "not a valid CSV row")
                 continue
             if len(row) == len(header):

@@ -8,7 +8,7 @@ from typing import Any
 
 from gmlm.config.corpora import SourceConfig
 from gmlm.corpus.readers.fields import record_of
-from gmlm.corpus.readers.record import BadRecord, InputFile, Record
+from gmlm.corpus.readers.record import LARGEST_FILE, BadRecord, InputFile, Record
 
 
 def read_jsonl(file: InputFile, source: SourceConfig) -> Iterator[Record | BadRecord]:
@@ -29,7 +29,7 @@ def read_jsonl(file: InputFile, source: SourceConfig) -> Iterator[Record | BadRe
 
 def _lines(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
     with file.open_text(source.encoding) as stream:
-        for number, line in enumerate(stream, start=1):
+        for number, line in enumerate(file.lines(stream), start=1):
             position = f"line {number}"
             if not line.strip():
                 continue
@@ -43,7 +43,7 @@ def _lines(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
 
 def _whole_file(file: InputFile, source: SourceConfig) -> Iterator[tuple[str, Any]]:
     with file.open_text(source.encoding) as stream:
-        text = stream.read()
+        text = file.whole_text(stream, LARGEST_FILE)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -17,6 +17,10 @@ from gmlm.errors import ConfigError, DataFormatError
 
 BLOCK = 1 << 20
 """Bytes read at once."""
+LONGEST = 1 << 26
+"""Characters of the longest line, field or document; a packed file of some megabytes may unpack to one of gigabytes."""
+LARGEST_FILE = 1 << 30
+"""Characters of the largest file that has to be read as a whole."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,30 @@ class InputFile:
             fix = "give a name that Python knows, such as utf-8, latin-1 or cp1252"
             raise ConfigError(f"unknown encoding {encoding!r}", where=str(self.path), fix=fix) from None
         return io.TextIOWrapper(cast(Any, self.open_binary()), encoding=name, newline="")
+
+    def lines(self, stream: IO[str]) -> Iterator[str]:
+        """The lines of an opened text.
+
+        Raises:
+            DataFormatError: One is longer than `LONGEST`.
+        """
+        while line := stream.readline(LONGEST + 1):
+            if len(line) > LONGEST:
+                raise self.fault(
+                    f"a line of more than {LONGEST:,} characters", "check that the file is what it should be"
+                )
+            yield line
+
+    def whole_text(self, stream: IO[str], longest: int) -> str:
+        """All of an opened text.
+
+        Raises:
+            DataFormatError: It has more characters than allowed.
+        """
+        text = stream.read(longest + 1)
+        if len(text) > longest:
+            raise self.fault(f"more than {longest:,} characters", "divide it, or check that it is what it should be")
+        return text
 
     def fault(self, what: str, fix: str, position: str | None = None) -> DataFormatError:
         """The error that the file as a whole cannot be read."""

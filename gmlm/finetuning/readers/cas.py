@@ -15,7 +15,7 @@ from gmlm.config import TaskConfig
 from gmlm.errors import DataFormatError
 from gmlm.finetuning.examples import Span, SpanDocument
 from gmlm.finetuning.files import type_system_of
-from gmlm.finetuning.intake import Intake
+from gmlm.finetuning.intake import Intake, is_unicode
 from gmlm.finetuning.spans import flatten, trimmed
 
 DEFAULT_TYPE, DEFAULT_FEATURE = "NamedEntity", "value"
@@ -32,6 +32,9 @@ def read_cas(path: Path, config: TaskConfig, intake: Intake) -> Iterator[SpanDoc
     text = cas.sofa_string
     if not text or not text.strip():
         intake.reject(path.stem, "no text")
+        return
+    if not is_unicode(text):
+        intake.reject(path.stem, "invalid Unicode")
         return
     spans = [trimmed(span, text, where=path.name) for span in _spans(cas, config, path, intake)]
     yield SpanDocument(path.stem, text, flatten(spans, intake))

@@ -10,7 +10,7 @@ from typing import Any
 from gmlm.config import TaskConfig
 from gmlm.errors import DataFormatError
 from gmlm.finetuning.examples import Answer, Question
-from gmlm.finetuning.intake import Intake, read_text
+from gmlm.finetuning.intake import Intake, is_unicode, read_text
 
 _SHAPE = "expected {'data': [{'paragraphs': [{'context', 'qas': [{'id', 'question', 'answers'}]}]}]}"
 
@@ -23,7 +23,7 @@ def read_squad(path: Path, config: TaskConfig, intake: Intake) -> Iterator[Quest
     """
     try:
         data = json.loads(read_text(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataFormatError("not valid JSON", where=path.name, fix="check that the file is complete") from None
     try:
         yield from _questions(data, path.stem, intake)
@@ -38,7 +38,9 @@ def _questions(data: Any, stem: str, intake: Intake) -> Iterator[Question]:
             for position, row in enumerate(paragraph["qas"]):
                 name = str(row.get("id") or f"{document}:{place}:{position}")
                 question = _question(name, document, paragraph["context"], row)
-                if all(_is_at_its_offset(answer, question.context) for answer in question.answers):
+                if not is_unicode((name, document, paragraph["context"], row)):
+                    intake.reject(name, "invalid Unicode", json.dumps(row, ensure_ascii=False))
+                elif all(_is_at_its_offset(answer, question.context) for answer in question.answers):
                     yield question
                 else:
                     intake.reject(name, "an answer is not at its offset", json.dumps(row, ensure_ascii=False))
