@@ -27,12 +27,12 @@ from transformers import (
 
 from gmlm.config import OptimisationConfig
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
-from gmlm.pretraining.encoders import packable
 from gmlm.pretraining.masking import vocabulary_of
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.training import TrainingState, train
 from gmlm.training.dropout import quicken_dropout
+from gmlm.training.encoders import packable
 
 VOCABULARY = 8192
 LENGTH = 512

@@ -44,8 +44,25 @@ class FinetuneConfig(Frozen):
     """Tokens by which neighbouring windows of a long document overlap."""
     optimisation: OptimisationConfig = OptimisationConfig(learning_rate=3e-5, warmup_ratio=0.1)
     """Optimiser and schedule."""
+    long_documents: Literal["max", "mean", "head_tail"] = "max"
+    """How a document longer than a window gets one set of labels (multi-label): from the largest or the mean logit of
+    all its windows, or from one window of its first quarter and its last three (Sun et al. 2019)."""
+    imbalance: Literal["none", "weighted", "focal"] = "none"
+    """What helps rare labels (multi-label): a label's positives weigh as much as its negatives, or focal loss with
+    gamma 2 (Lin et al. 2017), which leaves well-learnt labels alone."""
+    n_best: int = Field(5, gt=0)
+    """Answers kept for each question."""
+    patience: int = Field(0, ge=0)
+    """Early stopping: epochs in a row without a better dev score that end training. Dev is scored after each epoch, and
+    the weights of the best one are kept. 0 trains for all epochs and keeps the last."""
     grid: GridConfig | None = None
     """Learning rates, batch sizes and epochs to choose from by the dev score; none: the settings above."""
+
+    @model_validator(mode="after")
+    def _weights_are_whole(self) -> Self:
+        if self.patience and self.optimisation.engine == "deepspeed" and self.optimisation.zero_stage == 3:
+            raise ValueError("'patience' needs whole weights: use engine 'torch' or a lower 'zero_stage'")
+        return self
 
     def choices(self) -> list[FinetuneConfig]:
         """Every combination of the grid, or these settings alone."""

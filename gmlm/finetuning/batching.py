@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import nn
 
 from gmlm.finetuning.windows import Window
 from gmlm.telemetry import progress
+from gmlm.training.heads import run_with_head
 
 BUCKET_BATCHES = 16
 """Batches that are drawn at random together and then sorted by length: less padding, and order is still random."""
@@ -48,6 +50,12 @@ def plan_batches(items: Sequence[TrainingItem], batch_size: int, epochs: int, se
         order.shuffle(batches)
         plan += batches
     return plan
+
+
+def epoch_ends(items: Sequence[TrainingItem], plan: Sequence[Sequence[int]]) -> list[int]:
+    """Steps done at the end of each epoch of a plan."""
+    seen = accumulate(map(len, plan))
+    return [step for step, count in enumerate(seen, start=1) if count % len(items) == 0]
 
 
 def _batches(items: Sequence[TrainingItem], indices: Sequence[int], batch_size: int) -> list[list[int]]:
@@ -118,7 +126,7 @@ def run_windows(
     with progress(description, total=len(windows), unit="windows") as bar:
         for batch in _prediction_batches(windows):
             tensors = padding.tensors([windows[index] for index in batch])
-            result = output(model(**{name: tensor.to(device) for name, tensor in tensors.items()}))
+            result = output(run_with_head(model, {name: tensor.to(device) for name, tensor in tensors.items()}))
             rows.update(zip(batch, result.float().cpu().numpy(), strict=True))
             bar.advance(len(batch))
     return [rows[index] for index in range(len(windows))]

@@ -12,7 +12,8 @@ from torch import nn
 
 from gmlm.config import CellConfig, FinetuneConfig, TaskConfig
 from gmlm.evaluation.scores import Prediction, score
-from gmlm.finetuning.batching import TrainingItem, plan_batches
+from gmlm.finetuning.batching import TrainingItem, epoch_ends, plan_batches
+from gmlm.finetuning.early_stopping import HISTORY, EarlyStopping
 from gmlm.finetuning.examples import Example, to_gold
 from gmlm.finetuning.multi_label import MultiLabel
 from gmlm.finetuning.objective import Encoder, Objective
@@ -20,6 +21,7 @@ from gmlm.finetuning.question_answering import QuestionAnswering
 from gmlm.finetuning.token_classification import TokenClassification
 from gmlm.stage import StageRun
 from gmlm.training import TrainingMetrics, TrainingResult, train
+from gmlm.training.dropout import quicken_dropout
 
 Splits = Mapping[str, list[Example]]
 SCORE = "f1"
@@ -93,7 +95,14 @@ def _train(
     tokens = settings.epochs * sum(len(window.ids) for item in items for window in item.windows)
     torch.manual_seed(config.seed)  # of the head; train() seeds every step by itself
     model = objective.load_model()
+    quicken_dropout(model)
     names = {"model": model_of(config, run), "task": run.inputs["task"].name}
+    stopping = EarlyStopping(
+        epoch_ends(items, plan),
+        settings.patience,
+        lambda trained: _on_dev(config.task, objective, trained, dev)[2],
+        _checkpoints(run, part) / "best",
+    )
     result = train(
         model,
         loss=objective.loss,
@@ -103,15 +112,23 @@ def _train(
         seed=config.seed,
         fingerprint=run.fingerprint + part,
         checkpoints=_checkpoints(run, part),
-        hooks=[TrainingMetrics(run.stage, tokens / len(plan), **names)],
+        hooks=[TrainingMetrics(run.stage, tokens / len(plan), **names), *([stopping] if settings.patience else [])],
         description=f"Fine-tune {run.name}{part}",
     )
+    if settings.patience:
+        stopping.restore(model, result.history[HISTORY])
+    windows = sum(len(item.windows) for item in items)
+    return Candidate(settings, objective, model, result, windows, *_on_dev(config.task, objective, model, dev))
+
+
+def _on_dev(
+    task: TaskConfig, objective: Objective, model: nn.Module, dev: Sequence[Example]
+) -> tuple[float | None, list[Prediction], float]:
+    """The threshold that is best on dev, the predictions by it, and their score."""
     outputs = objective.outputs(model, dev, "Predict dev")
     threshold = objective.tune(outputs, dev)
     predicted = _predictions(objective, outputs, dev, threshold)
-    windows = sum(len(item.windows) for item in items)
-    dev_score = score(config.task, predicted)[SCORE]
-    return Candidate(settings, objective, model, result, windows, threshold, predicted, dev_score)
+    return threshold, predicted, score(task, predicted)[SCORE]
 
 
 def _checkpoints(run: StageRun, part: str) -> Path:
@@ -123,7 +140,7 @@ def make_objective(task: TaskConfig, encoder: Encoder, labels: Sequence[str], tr
     if task.kind == "token_classification":
         return TokenClassification(encoder, task.finetuning, labels)
     if task.kind == "multi_label":
-        return MultiLabel(encoder, task.finetuning, labels)
+        return MultiLabel(encoder, task.finetuning, labels, train)
     return QuestionAnswering(encoder, task.finetuning, train, task.article_stripping)
 
 

@@ -11,6 +11,7 @@ from gmlm.config import CellConfig, TaskConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.evaluation.scores import Prediction, metric_of, score
 from gmlm.finetuning.candidates import Candidate, best_candidate, model_of
+from gmlm.finetuning.early_stopping import HISTORY
 from gmlm.finetuning.examples import Example, from_json_lines
 from gmlm.finetuning.objective import load_encoder
 from gmlm.finetuning.splits import SPLITS
@@ -56,7 +57,12 @@ def finetune(config: CellConfig, run: StageRun) -> Manifest:
 
 def _training(best: Candidate, tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The loss curve of the settings that dev chose, and where there was a choice, all with their dev scores."""
-    record = {"steps": best.result.steps, "windows": best.windows, "unplaceable": best.objective.unplaceable}
+    record: dict[str, Any] = {
+        "steps": best.result.steps,
+        "windows": best.windows,
+        "unplaceable": best.objective.unplaceable,
+    }
+    record |= {HISTORY: best.result.history[HISTORY]} if HISTORY in best.result.history else {}
     choice = {"grid": list(tried), "chosen": best.settings.choice()} if tried else {}
     return {**record, "curve": [asdict(point) for point in best.result.curve], **choice}
 

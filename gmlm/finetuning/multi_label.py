@@ -1,4 +1,4 @@
-"""Multi-label classification: the windows of a document are read apart and their logits max-pooled label by label."""
+"""Multi-label classification: the windows of a document are read apart and their logits pooled label by label."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import AutoModelForSequenceClassification
 
 from gmlm.config import FinetuneConfig
@@ -16,13 +17,21 @@ from gmlm.finetuning.batching import Batch, TrainingItem, run_windows
 from gmlm.finetuning.examples import Example, LabelledDocument
 from gmlm.finetuning.objective import Encoder, Predicted
 from gmlm.finetuning.windows import Window, tokenize
+from gmlm.training.heads import run_with_head
+
+GAMMA = 2.0
+"""Exponent of the focal loss."""
 
 
 class MultiLabel:
-    """One sigmoid a label over the max-pooled logits of a document's windows, in training as in prediction."""
+    """One sigmoid a label over the pooled logits of a document's windows, in training as in prediction."""
 
-    def __init__(self, encoder: Encoder, config: FinetuneConfig, labels: Sequence[str]) -> None:
+    def __init__(
+        self, encoder: Encoder, config: FinetuneConfig, labels: Sequence[str], train: Sequence[Example]
+    ) -> None:
         self._encoder, self._windower, self._labels = encoder, encoder.windower(config), list(labels)
+        self._long, self._imbalance = config.long_documents, config.imbalance
+        self._weights = positive_weights(np.array([self._target(example) for example in train]))
         self.unplaceable = 0
 
     def load_model(self) -> nn.Module:
@@ -41,7 +50,8 @@ class MultiLabel:
 
     def _read(self, examples: Sequence[Example]) -> list[list[Window]]:
         texts = tokenize(self._encoder.tokenizer, [example.text for example in examples])
-        return [self._windower.windows(index, tokens) for index, tokens in enumerate(texts)]
+        cut = self._windower.head_and_tail if self._long == "head_tail" else self._windower.windows
+        return [cut(index, tokens) for index, tokens in enumerate(texts)]
 
     def _target(self, example: Example) -> list[float]:
         assert isinstance(example, LabelledDocument)
@@ -55,21 +65,25 @@ class MultiLabel:
         return {**batch, "document": torch.tensor(document), "labels": labels}
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        """Binary cross entropy of the pooled logits, mean over documents and labels."""
+        """Binary cross entropy of the pooled logits, or what is configured in its place, mean over all decisions."""
         given = {name: tensor for name, tensor in batch.items() if name not in ("document", "labels")}
-        logits, labels = model(**given).logits, batch["labels"]
+        logits, labels = run_with_head(model, given).logits, batch["labels"]
         index = batch["document"].unsqueeze(1).expand_as(logits)
         pooled = torch.zeros_like(labels, dtype=logits.dtype).scatter_reduce(
-            0, index, logits, reduce="amax", include_self=False
+            0, index, logits, reduce="mean" if self._long == "mean" else "amax", include_self=False
         )
-        return nn.functional.binary_cross_entropy_with_logits(pooled.float(), labels)
+        if self._imbalance == "focal":
+            return focal_loss(pooled.float(), labels)
+        weights = self._weights.to(labels.device) if self._imbalance == "weighted" else None
+        return binary_cross_entropy_with_logits(pooled.float(), labels, pos_weight=weights)
 
     def outputs(self, model: nn.Module, examples: Sequence[Example], description: str) -> list[Any]:
         """Probability of each label for each document."""
         read = self._read(examples)
         every = [window for windows in read for window in windows]
         rows = iter(run_windows(model, every, self._encoder.padding, lambda result: result.logits, description))
-        pooled = [np.max([next(rows) for _ in windows], axis=0) for windows in read]
+        pool = np.mean if self._long == "mean" else np.max
+        pooled = [pool([next(rows) for _ in windows], axis=0) for windows in read]
         return [1 / (1 + np.exp(-logits.astype(np.float64))) for logits in pooled]
 
     def tune(self, outputs: Sequence[Any], dev: Sequence[Example]) -> float | None:
@@ -81,6 +95,24 @@ class MultiLabel:
         """The sorted labels whose probability reaches the threshold."""
         cut = 0.5 if threshold is None else threshold
         return [[label for label, p in zip(self._labels, row, strict=True) if p >= cut] for row in outputs]
+
+
+def positive_weights(targets: NDArray[np.float64]) -> torch.Tensor:
+    """For each label how many documents lack it per document that has it; 1 where none or all have it.
+
+    Args:
+        targets: 0 or 1, (documents, labels).
+    """
+    having = targets.sum(0)
+    lacking = len(targets) - having
+    some = (having > 0) & (lacking > 0)
+    return torch.tensor(np.where(some, lacking / np.maximum(having, 1), 1.0), dtype=torch.float32)
+
+
+def focal_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Binary cross entropy times (1 - p)^2, p being the probability of what is right (Lin et al. 2017), mean."""
+    losses = binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    return ((1 - torch.exp(-losses)) ** GAMMA * losses).mean()
 
 
 def best_threshold(probabilities: NDArray[np.float64], gold: NDArray[np.bool_]) -> float:

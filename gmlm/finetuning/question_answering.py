@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.functional import cross_entropy
 from transformers import AutoModelForQuestionAnswering
 
 from gmlm.config import FinetuneConfig
@@ -21,11 +22,10 @@ from gmlm.finetuning.batching import Batch, TrainingItem, run_windows
 from gmlm.finetuning.examples import Answer, Example, Question
 from gmlm.finetuning.objective import Encoder, Predicted
 from gmlm.finetuning.windows import TokenizedText, Window, tokenize
+from gmlm.training.heads import run_with_head
 
 NULL = 0
 """Input id that stands for "no answer in this window": the first, a special token in every supported encoder."""
-N_BEST = 5
-"""Answers kept for each question."""
 
 
 class QuestionAnswering:
@@ -38,7 +38,7 @@ class QuestionAnswering:
     def __init__(self, encoder: Encoder, config: FinetuneConfig, train: Sequence[Example], articles: str) -> None:
         self._encoder, self._windower, self._articles = encoder, encoder.windower(config, pair=True), articles
         self._nullable = any(isinstance(example, Question) and not example.answers for example in train)
-        self._longest_answer = 1
+        self._longest_answer, self._n_best = 1, config.n_best
         self.unplaceable = 0
 
     def load_model(self) -> nn.Module:
@@ -72,9 +72,14 @@ class QuestionAnswering:
         return {**batch, "start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        """Mean of the cross entropies of start and end."""
-        loss: torch.Tensor = model(**batch).loss
-        return loss
+        """Mean of the cross entropies of start and end over a window's input ids; transformers counts padding too."""
+        inputs = {name: tensor for name, tensor in batch.items() if not name.endswith("_positions")}
+        result, padding = run_with_head(model, inputs), batch["attention_mask"] == 0
+        start, end = (
+            cross_entropy(logits.float().masked_fill(padding, -torch.inf), batch[f"{side}_positions"])
+            for side, logits in (("start", result.start_logits), ("end", result.end_logits))
+        )
+        return (start + end) / 2
 
     def outputs(self, model: nn.Module, examples: Sequence[Example], description: str) -> list[Any]:
         """For each question its best answers, and the score of "no answer" (the least of its windows)."""
@@ -94,7 +99,7 @@ class QuestionAnswering:
         best: dict[str, Candidate] = {}
         for candidate in sorted(found, key=lambda candidate: (-candidate.score, candidate.start)):
             best.setdefault(candidate.text, candidate)
-        return list(best.values())[:N_BEST], float(min(row[NULL].sum() for row in rows))
+        return list(best.values())[: self._n_best], float(min(row[NULL].sum() for row in rows))
 
     def tune(self, outputs: Sequence[Any], dev: Sequence[Example]) -> float | None:
         """By how much "no answer" must beat the best answer, for the highest F1 on dev; None where all have one."""

@@ -17,6 +17,7 @@ from gmlm.finetuning.examples import Example, SpanDocument
 from gmlm.finetuning.objective import Encoder, Predicted
 from gmlm.finetuning.spans import OUTSIDE, decode_spans, encode_spans, tag_names
 from gmlm.finetuning.windows import TokenizedText, Window, merge_windows, tokenize
+from gmlm.training.heads import run_with_head
 
 IGNORED = -100
 """Target of special tokens, which the cross entropy leaves out."""
@@ -60,7 +61,7 @@ class TokenClassification:
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """Cross entropy, mean over the tokens."""
-        loss: torch.Tensor = model(**batch).loss
+        loss: torch.Tensor = run_with_head(model, batch).loss
         return loss
 
     def outputs(self, model: nn.Module, examples: Sequence[Example], description: str) -> list[Any]:

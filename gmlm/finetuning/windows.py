@@ -133,6 +133,15 @@ class Windower:
             made.append(Window(index, start, end, ids, types, len(opening)))
         return made
 
+    def head_and_tail(self, index: int, tokens: TokenizedText) -> list[Window]:
+        """One window of a text: all of it, or its first tokens and three times as many of its last."""
+        room = self._length - self._frame.size
+        if len(tokens.ids) > room:
+            head = room // 4
+            tail = len(tokens.ids) - (room - head)
+            tokens = TokenizedText(tokens.ids[:head] + tokens.ids[tail:], tokens.offsets[:head] + tokens.offsets[tail:])
+        return self.windows(index, tokens)
+
 
 def merge_windows(windows: Sequence[Window], rows: Sequence[NDArray[np.float32]], length: int) -> NDArray[np.float32]:
     """One row of output a token of the text, from the window that shows most context around the token.

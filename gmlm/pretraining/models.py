@@ -14,8 +14,8 @@ from transformers.utils import logging as transformers_logging
 
 from gmlm.config import ArchitectureConfig
 from gmlm.errors import ConfigError, DataFormatError, ModelMismatchError
-from gmlm.pretraining.encoders import position_offset
 from gmlm.telemetry import get_logger
+from gmlm.training.encoders import position_offset
 
 _logger = get_logger(__name__)
 

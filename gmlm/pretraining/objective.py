@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gmlm.pretraining.encoders import hidden_states, padded
 from gmlm.training import Batch
+from gmlm.training.encoders import hidden_states, padded
 
 Head = Callable[[Any, torch.Tensor], Any]
 

@@ -11,7 +11,6 @@ from gmlm.config import PhaseConfig
 from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
-from gmlm.pretraining.encoders import packable
 from gmlm.pretraining.holdout import HISTORY, HoldoutEvaluation
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.models import check_length
@@ -22,6 +21,7 @@ from gmlm.training import Hook, TrainingMetrics, TrainingResult, train
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 from gmlm.training.divergence import HISTORY as ROLLBACKS
+from gmlm.training.encoders import packable
 
 
 @dataclass(frozen=True)

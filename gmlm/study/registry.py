@@ -36,7 +36,7 @@ STAGES: dict[str, StageEntry] = {
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=2),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
-    "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune"),
+    "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=2),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),

@@ -185,7 +185,7 @@ def _name(step: int) -> str:
 
 def _restore(state: TrainingState, saved: Mapping[str, Any]) -> None:
     state.step, state.loss, state.learning_rate = saved["step"], saved["loss"], saved["learning_rate"]
-    state.checkpoint_step, state.score = saved["step"], saved["score"]
+    state.checkpoint_step, state.score, state.stopped = saved["step"], saved["score"], saved["stopped"]
     state.curve = [LossPoint(**point) for point in saved["curve"]]
     state.history, state.unlogged = saved["history"], saved["unlogged"]
     state.recent, state.skipped, state.halvings = saved["recent"], saved["skipped"], saved["halvings"]
@@ -206,6 +206,7 @@ def _as_json(state: TrainingState, engine: Engine, fingerprint: str) -> dict[str
         "recent": list(state.recent),
         "skipped": state.skipped,
         "halvings": state.halvings,
+        "stopped": state.stopped,
     }
 
 

@@ -49,6 +49,7 @@ class TrainingState:
         checkpoint_step: Step of the last checkpoint; 0 before the first.
         curve: Points so far.
         history: Whatever hooks record, by name; JSON values only. It survives an interruption.
+        stopped: Whether a hook has ended training before its last step.
         unlogged: Losses of the steps since the last point of the curve.
         step_started: Reading of `time.perf_counter` when the last step began.
         step_seconds: Seconds of the last step, waiting for its batch included.
@@ -69,6 +70,7 @@ class TrainingState:
     checkpoint_step: int = 0
     curve: list[LossPoint] = field(default_factory=list)
     history: dict[str, list[Any]] = field(default_factory=dict)
+    stopped: bool = False
     unlogged: list[float] = field(default_factory=list)
     step_started: float = 0.0
     step_seconds: float = 0.0
@@ -81,13 +83,13 @@ class TrainingState:
 
 
 class Hook(Protocol):
-    """Observes training: evaluation, metrics. Called on every rank after every step.
+    """Observes training: evaluation, metrics, early stopping. Called on every rank after every step.
 
     A hook that is a context manager is entered around the whole training, and so learns how it ended.
     """
 
     def after_step(self, state: TrainingState) -> None:
-        """Look at the state; append to `state.history` what must be kept."""
+        """Look at the state; append to `state.history` what must be kept; set `state.stopped` to end training."""
         ...
 
 

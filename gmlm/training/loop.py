@@ -67,12 +67,14 @@ def train(
         _shown(description, run.state, world) as bar,
         saved.closing(run.state) if saved is not None else nullcontext(),
     ):
-        while run.state.step < steps:
+        while run.state.step < steps and not run.state.stopped:
             if (wrong := run.advance()) is not None:
                 run.go_back(wrong, description)
                 continue
             for hook in hooks:
                 hook.after_step(run.state)
+            if run.state.stopped:
+                _log(run.state)
             if run.keep(interrupted.requested):
                 raise InterruptedRunError(f"stopped at step {run.state.step} of {steps}", fix="run again: it resumes")
             if bar is not None:
@@ -82,7 +84,7 @@ def train(
     run.engine.finish(model)
     if place is not None and optimisation.average_last > 1:
         average_last(model, place, optimisation.average_last, world)
-    return TrainingResult(steps, run.state.curve, run.state.history)
+    return TrainingResult(run.state.step, run.state.curve, run.state.history)
 
 
 class _Run:
@@ -145,14 +147,20 @@ def _record(state: TrainingState, loss: float, rate: float, norm: float | None, 
     state.unlogged.append(loss)
     state.recent = [*state.recent, loss][-WINDOW:]
     if state.step % log_every == 0 or state.step == state.steps:
+        _log(state)
+
+
+def _log(state: TrainingState) -> None:
+    """A point of the loss curve over the steps since the last, if there are any."""
+    if state.unlogged:
         mean = math.fsum(state.unlogged) / len(state.unlogged)
-        state.curve.append(LossPoint(state.step, mean, rate))
+        state.curve.append(LossPoint(state.step, mean, state.learning_rate))
         state.unlogged.clear()
 
 
 def _checkpoint_is_due(state: TrainingState, optimisation: OptimisationConfig) -> bool:
     every = optimisation.checkpoint_every
-    return state.step == state.steps or (every > 0 and state.step % every == 0)
+    return state.stopped or state.step == state.steps or (every > 0 and state.step % every == 0)
 
 
 @contextmanager

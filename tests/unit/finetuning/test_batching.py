@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmlm.finetuning import batching
-from gmlm.finetuning.batching import Padding, TrainingItem, plan_batches, run_windows
+from gmlm.finetuning.batching import Padding, TrainingItem, epoch_ends, plan_batches, run_windows
 from gmlm.finetuning.windows import Window
 
 
@@ -23,6 +24,15 @@ def test_every_item_is_seen_once_an_epoch(lengths, batch_size, epochs, seed):
     plan = plan_batches([_item(length) for length in lengths], batch_size, epochs, seed)
     assert Counter(index for batch in plan for index in batch) == dict.fromkeys(range(len(lengths)), epochs)
     assert all(0 < len(batch) <= batch_size for batch in plan)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 9), st.integers(1, 3))
+def test_an_epoch_ends_when_every_item_was_seen_once_more(lengths, batch_size, epochs):
+    items = [_item(length) for length in lengths]
+    plan = plan_batches(items, batch_size, epochs, 0)
+    ends = epoch_ends(items, plan)
+    assert ends[-1] == len(plan)
+    assert [sum(map(len, plan[:end])) for end in ends] == [len(items) * (n + 1) for n in range(epochs)]
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=40), st.integers(1, 8))
@@ -57,6 +67,8 @@ def test_padding_is_masked_and_types_are_given_only_to_models_that_have_them():
 
 def test_outputs_come_in_the_order_of_the_windows(monkeypatch):
     class Echo(torch.nn.Module):
+        config = SimpleNamespace(model_type="echo")
+
         def __init__(self):
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from gmlm.finetuning.windows import Window, Windower, frame_of, merge_windows, tokenize, window_ranges
+from gmlm.finetuning.windows import TokenizedText, Window, Windower, frame_of, merge_windows, tokenize, window_ranges
 
 
 @given(st.integers(0, 300), st.integers(2, 40), st.data())
@@ -93,3 +93,13 @@ def test_an_empty_text_has_one_window_of_special_tokens(tokenizer, text):
     (tokens,) = tokenize(tokenizer, [text])
     (window,) = Windower(tokenizer, 16, 4).windows(0, tokens)
     assert window.ids == [tokenizer.cls_token_id, tokenizer.sep_token_id]
+
+
+def test_head_and_tail_is_one_window_of_the_first_quarter_and_the_last_three(tokenizer):
+    windower = Windower(tokenizer, 10, 2)  # two special tokens leave room for eight
+    ids = list(range(100, 130))
+    long, short = (TokenizedText(some, [(0, 1)] * len(some)) for some in (ids, ids[:8]))
+    (window,) = windower.head_and_tail(3, long)
+    assert window.ids[1:-1] == [*ids[:2], *ids[-6:]]
+    assert window.text == 3
+    assert windower.head_and_tail(0, short) == windower.windows(0, short)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gmlm.pretraining.stream import MIN_FILL, buckets_of, by_bucket
+from gmlm.training.stream import MIN_FILL, buckets_of, by_bucket
 
 LENGTHS = torch.tensor([50, 49, 41, 40, 39, 20, 20, 20, 3, 1])
 

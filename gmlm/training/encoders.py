@@ -18,9 +18,9 @@ from torch import nn
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 
-from gmlm.pretraining.stream import Bucket, buckets_of, by_bucket
-from gmlm.training import Batch
 from gmlm.training.dropout import dropout as drop
+from gmlm.training.interface import Batch
+from gmlm.training.stream import Bucket, buckets_of, by_bucket
 
 ATTENTION = "gmlm_documents"
 """Name of our attention among those of transformers."""
@@ -34,13 +34,15 @@ def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
 
     Args:
         model: Encoder with a head.
-        batch: `input_ids` (tokens) and `lengths` (documents) of a stream, longest documents first.
+        batch: `input_ids` (tokens), `lengths` (documents) and, if wanted, `token_type_ids` (tokens) of a stream,
+            longest documents first.
     """
     if not packable(model):
         bucket, inputs = padded(batch)
         return bucket.flatten(model.base_model(**inputs).last_hidden_state)
     positions = _positions(batch["lengths"]) + position_offset(model)
-    inputs = {"input_ids": batch["input_ids"][None], "position_ids": positions[None]}
+    inputs = {name: batch[name][None] for name in ("input_ids", "token_type_ids") if name in batch}
+    inputs["position_ids"] = positions[None]
     buckets = buckets_of(batch["lengths"])
     if model.config.model_type == "deberta-v2":
         return _deberta_v2(model.base_model, inputs, buckets)

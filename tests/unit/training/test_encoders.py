@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel
 
-from gmlm.pretraining.encoders import PACKABLE, hidden_states, packable, position_offset
+from gmlm.training.encoders import PACKABLE, hidden_states, packable, position_offset
 
 LENGTHS = (20, 19, 12, 7, 7, 3)
 """The first is longer than ModernBERT's local window below; the fourth and fifth are a bucket without padding."""
