@@ -1,5 +1,6 @@
 """The study's configuration: one frozen pydantic tree, from one YAML file."""
 
+from gmlm.config.ablations import AblationConfig, AblationPoint, ablation_points
 from gmlm.config.audit import AuditConfig
 from gmlm.config.corpora import (
     CanaryConfig,
@@ -33,6 +34,8 @@ from gmlm.config.translation import (
 
 __all__ = [
     "FLOOR",
+    "AblationConfig",
+    "AblationPoint",
     "ArchitectureConfig",
     "AuditConfig",
     "BaseModelConfig",
@@ -67,6 +70,7 @@ __all__ = [
     "TranslatorScoreConfig",
     "TranslatorTraining",
     "TreatmentConfig",
+    "ablation_points",
     "load_study",
     "parse_study",
 ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from gmlm.config.ablations import AblationPoint
 from gmlm.config.base import Frozen, Name
 
 Benchmark = Literal["clef-ehealth-2019", "radqa-de", "grascco", "bronco150", "ggponc2"]
@@ -30,3 +31,5 @@ class ReportConfig(Frozen):
     """Name of the study."""
     settings: ReportSettings = ReportSettings()
     """What it may show."""
+    ablations: tuple[AblationPoint, ...] = ()
+    """Values of the study's ablations."""

@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from gmlm.config.ablations import AblationConfig, expansion
 from gmlm.config.audit import AuditConfig
 from gmlm.config.base import Frozen, Name
 from gmlm.config.corpora import RecipeConfig, SourceConfig, TokenizerConfig
@@ -43,6 +44,8 @@ class StudyConfig(Frozen):
     """Downstream tasks."""
     evaluation: EvaluationConfig | None = None
     """Cells and comparison; a study without it ends with its models."""
+    ablations: dict[Name, AblationConfig] = Field(default_factory=dict)
+    """Settings of pre-training that are varied; their models join the comparison, and each has a plot in the report."""
     audit: AuditConfig | None = None
     """What the models remember of their training text; without it none is audited."""
     report: ReportSettings = ReportSettings()
@@ -52,5 +55,6 @@ class StudyConfig(Frozen):
     def _names_refer_to_parts(self) -> Self:
         from gmlm.config.references import check_references
 
-        check_references(self)
-        return self
+        study = self.model_copy(update=expansion(self)) if self.ablations else self
+        check_references(study)
+        return study

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 
+from gmlm.config.ablations import AblationPoint
 from gmlm.config.report import ReportSettings
 from gmlm.manifest import Manifest
+from gmlm.report.ablations import Ablation, read_ablations
 from gmlm.report.audits import Audit, read_audit
 from gmlm.report.corpora import DocumentSet, Drops, TokenSet, read_documents_of, read_drops, read_tokens
 from gmlm.report.details import Details, read_details
@@ -34,6 +36,7 @@ class Content:
     headline: Headline | None
     details: Details | None
     published: tuple[Published, ...]
+    ablations: tuple[Ablation, ...]
     learning: tuple[Learning, ...]
     samples: tuple[Sample, ...]
     audits: tuple[Audit, ...]
@@ -57,16 +60,24 @@ class Content:
         return sorted({pair for made in self.translators for pair in made.signatures.items()})
 
 
-def collect(study: str, store: Store, inputs: Mapping[str, Manifest], settings: ReportSettings) -> Content:
+def collect(
+    study: str,
+    store: Store,
+    inputs: Mapping[str, Manifest],
+    settings: ReportSettings,
+    ablations: Sequence[AblationPoint] = (),
+) -> Content:
     """Read what the study's finished nodes left; nodes that failed are not there and their sections stay shorter."""
     nodes = in_order(inputs)
     accounts = (account_of(node, manifest) for node, manifest in nodes.items())
     scores, evaluation = _scores(store, nodes)
+    headline = None if scores is None else read_headline(scores, evaluation)
     return Content(
         study=study,
-        headline=None if scores is None else read_headline(scores, evaluation),
+        headline=headline,
         details=None if scores is None else read_details(scores),
         published=published_scores(settings.published),
+        ablations=() if headline is None else read_ablations(ablations, headline),
         learning=read_learning(store, nodes),
         samples=read_samples(store, nodes, settings),
         audits=_each(nodes, "audit", lambda name, made: read_audit(store, name, made)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from gmlm.report.ablations import Ablation
 from gmlm.report.content import Content
 from gmlm.report.headline import TaskScores
 from gmlm.report.histogram import Histogram
@@ -38,6 +39,7 @@ class Plots:
 
     scores: tuple[Plot, ...]
     differences: tuple[Plot, ...]
+    ablations: tuple[Plot, ...]
     losses: tuple[Plot, ...]
     learning: tuple[Plot, ...]
     ratios: tuple[Plot, ...]
@@ -54,6 +56,7 @@ def draw(content: Content) -> Plots:
         differences=tuple(
             _differences(task, limits, next(names)) for task in tasks if any(r.comparison for r in task.scores)
         ),
+        ablations=tuple(_ablation(made, next(names)) for made in content.ablations),
         losses=tuple(
             _losses(model, next(names)) for model in content.pretraining if any(p.curve for p in model.phases)
         ),
@@ -116,6 +119,29 @@ def _differences(task: TaskScores, limits: tuple[float, float], name: str) -> Pl
         for model, found in reversed(rows)
     )
     return Plot(Markup(svg), task.task, f"Difference to the baseline on {task.task}, in points: {'; '.join(words)}.")
+
+
+def _ablation(made: Ablation, name: str) -> Plot:
+    """Scores by the value that is varied, a line with its intervals for each model."""
+    colours = [COLOURS[key] for key in ("first", "second", "third", "muted", "ink")]
+    ticks = made.ticks
+    with figure(WIDTH, 185) as (drawn, axes):
+        for number, (series, points) in enumerate(made.lines.items()):
+            colour, places = colours[number % len(colours)], [ticks.index(point.value) for point in points]
+            axes.plot(places, [100 * point.mean for point in points], "o-", color=colour, markersize=4, label=series)
+            lows, highs = [100 * point.low for point in points], [100 * point.high for point in points]
+            axes.vlines(places, lows, highs, color=colour, linewidth=5, alpha=0.3)
+        axes.set_xticks(range(len(ticks)), [str(value) for value in ticks])
+        axes.set_xlabel(made.setting.replace("_", " "))
+        axes.set_ylabel(made.metric)
+        axes.legend(loc="best")
+        svg = to_svg(drawn, name)
+    words = (
+        f"{series} {', '.join(f'{score(p.mean)} at {p.value}' for p in points)}"
+        for series, points in made.lines.items()
+    )
+    description = f"{made.metric} on {made.task} by {made.setting.replace('_', ' ')}: {'; '.join(words)}."
+    return Plot(Markup(svg), f"{made.name}: {made.task}", description)
 
 
 def _model_axis(axes: Any, models: Sequence[str]) -> None:

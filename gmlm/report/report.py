@@ -18,7 +18,7 @@ def build_report(config: ReportConfig, run: StageRun) -> Manifest:
     counts and distributions enter the report, but for wrong predictions on tasks that the study declares public. The
     counters count nodes.
     """
-    content = collect(config.study, run.store, run.inputs, config.settings)
+    content = collect(config.study, run.store, run.inputs, config.settings, config.ablations)
     files = [
         run.write("report.md", render_markdown(content).encode()),
         run.write("report.html", render_html(content, draw(content)).encode()),

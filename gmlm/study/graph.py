@@ -23,6 +23,7 @@ from gmlm.config import (
     TranslateConfig,
     TranslatorScoreConfig,
     TreatmentConfig,
+    ablation_points,
 )
 from gmlm.errors import ConfigError
 from gmlm.study.node import Node
@@ -207,7 +208,9 @@ class _GraphBuilder:
 
     def _add_report(self) -> None:
         inputs = {node: node for node in self._nodes}
-        config = ReportConfig(study=self._study.name, settings=self._study.report)
+        config = ReportConfig(
+            study=self._study.name, settings=self._study.report, ablations=ablation_points(self._study)
+        )
         self._add("report", self._study.name, config, inputs, tolerant=True)
 
     def _sorted(self) -> Graph:
