@@ -93,9 +93,10 @@ class TaskConfig(Frozen):
 
     kind: TaskKind
     """What is predicted: spans of text, a set of labels for a document, or an answer span for a question."""
-    reader: Literal["spans_jsonl", "conll", "brat", "cas", "labels_jsonl", "clef_nts", "squad"]
+    reader: Literal["spans_jsonl", "conll", "brat", "cas", "ggponc", "labels_jsonl", "clef_nts", "squad"]
     """Format: JSONL with `text` and `spans` (start, end, label), CoNLL columns, brat standoff, UIMA CAS (XMI or JSON),
-    JSONL with `text` and `labels`, the files of CLEF eHealth 2019 task 1, or SQuAD 1.1/2.0 JSON."""
+    the JSON of GGPONC 2.0, JSONL with `text` and `labels`, the files of CLEF eHealth 2019 task 1, or SQuAD 1.1/2.0
+    JSON."""
     path: str | None = None
     """A file, folder or glob that is split by document into train, dev and test; or give `train`, `dev` and `test`."""
     train: str | None = None
@@ -121,7 +122,10 @@ class TaskConfig(Frozen):
     token_column: int = 0
     """Column of the token (CoNLL), counted from 0."""
     unit: Literal["document", "line"] = "document"
-    """What is one document of a text (brat): all of it, or each line."""
+    """What is one example of a text: all of it, or each line (brat) or passage (GGPONC)."""
+    nesting_level: int = Field(1, gt=0)
+    """Which of the spans that nest or overlap are predicted (all formats of spans but CoNLL, where `label_column` says
+    it): 1 is the longest, 2 the longest of those within or across them, and so on. The others are counted."""
     annotation_type: str | None = None
     """Type of the annotations (CAS), whole or its last part; default `NamedEntity`."""
     count_documents_without_labels: bool = True

@@ -35,11 +35,13 @@ class SpanDocument:
     id: str
     text: str
     spans: tuple[Span, ...]
+    document: str | None = None
+    """The document that the text is a part of, where it is one; known until the splits are made."""
 
     @property
     def source(self) -> str:
         """What may not be divided between splits."""
-        return self.id
+        return self.document or self.id
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -103,8 +105,15 @@ def to_gold(example: Example) -> list[Any]:
 
 def to_json_lines(examples: Iterable[Example]) -> bytes:
     """The examples as JSONL with sorted keys."""
-    lines = (json.dumps(asdict(example), ensure_ascii=False, sort_keys=True) for example in examples)
+    lines = (json.dumps(_row(example), ensure_ascii=False, sort_keys=True) for example in examples)
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _row(example: Example) -> dict[str, Any]:
+    row = asdict(example)
+    if isinstance(example, SpanDocument):
+        del row["document"]
+    return row
 
 
 def from_json_lines(data: bytes, config: TaskConfig) -> list[Example]:

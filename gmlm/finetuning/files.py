@@ -9,7 +9,12 @@ from gmlm.config import TaskConfig
 from gmlm.config.paths import resolve_path
 from gmlm.errors import InputNotFoundError
 
-SUFFIXES: Mapping[str, tuple[str, ...]] = {"brat": (".ann",), "cas": (".xmi", ".json"), "conll": (".conll", ".tsv")}
+SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "brat": (".ann",),
+    "cas": (".xmi", ".json"),
+    "conll": (".conll", ".tsv"),
+    "ggponc": (".json",),
+}
 """Files that a reader takes out of a folder, by reader; others take all."""
 
 
@@ -48,6 +53,8 @@ def companions(config: TaskConfig, files: Iterable[Path]) -> list[Path]:
         return [text for file in files if (text := text_of_standoff(file)) is not None]
     if config.reader == "cas":
         return sorted({file for each in files if (file := type_system_of(each)) is not None})
+    if config.reader == "ggponc":
+        return sorted({table for file in files if (table := split_table_of(file)) is not None})
     if config.reader == "clef_nts":
         return sorted({found for file in files for found in [*annotation_files(file), *document_files(file)]})
     return []
@@ -67,6 +74,11 @@ def type_system_of(cas: Path) -> Path | None:
         return None
     names = (cas.with_suffix(".xml"), cas.parent / "TypeSystem.xml", cas.parent.parent / "TypeSystem.xml")
     return next((path for path in names if path.is_file()), None)
+
+
+def split_table_of(annotations: Path) -> Path | None:
+    """The `splits.csv` of GGPONC: in the folder `annotations`, in which `json/fine/long/all.json` lies."""
+    return next((path for folder in annotations.parents[:4] if (path := folder / "splits.csv").is_file()), None)
 
 
 def annotation_files(ids: Path) -> list[Path]:

@@ -16,8 +16,10 @@ from gmlm.storage.files import explained
 class Intake:
     """What reading one file sets aside (whole records) and leaves out (parts of records), by reason."""
 
-    def __init__(self, file: str, quarantine: Quarantine) -> None:
+    def __init__(self, file: str, quarantine: Quarantine, split: str | None = None) -> None:
         self.file = file
+        self.split = split
+        """The split that the file is read for: train, dev or test; None where it is split afterwards."""
         self._quarantine = quarantine
         self.left_out: Counter[str] = Counter()
 
@@ -27,7 +29,8 @@ class Intake:
 
     def leave_out(self, reason: str, count: int = 1) -> None:
         """Count parts of a record, such as spans, that the task cannot hold."""
-        self.left_out[reason] += count
+        if count:
+            self.left_out[reason] += count
 
 
 def read_text(path: Path, newline: str | None = None) -> str:

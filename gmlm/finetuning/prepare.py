@@ -54,7 +54,7 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
 
 def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left_out: Counter[str]) -> Splits:
     read = {
-        name: list(_read_files(files, config, quarantine, left_out))
+        name: list(_read_files(files, config, quarantine, left_out, None if name == "path" else name))
         for name, files in task_files(config, run.study_folder).items()
     }
     if not any(read.values()) and quarantine.total:
@@ -66,13 +66,13 @@ def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left
 
 
 def _read_files(
-    files: Sequence[Path], config: TaskConfig, quarantine: Quarantine, left_out: Counter[str]
+    files: Sequence[Path], config: TaskConfig, quarantine: Quarantine, left_out: Counter[str], split: str | None
 ) -> Iterator[Example]:
     seen: set[str] = set()
     named = files[0].name if len(files) == 1 else f"{len(files)} files"
     with progress(f"Read {named}", total=None, unit="examples") as bar:
         for path in files:
-            intake = Intake(path.name, quarantine)
+            intake = Intake(path.name, quarantine, split)
             for example in READERS[config.reader](path, config, intake):
                 bar.advance()
                 if example.id in seen:

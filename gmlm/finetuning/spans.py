@@ -31,17 +31,29 @@ def trimmed(span: Span, text: str, *, where: str) -> Span:
     return Span(start, end, span.label)
 
 
-def flatten(spans: Iterable[Span], intake: Intake) -> tuple[Span, ...]:
-    """The longest of the spans that nest or overlap (the first of equally long ones); the others are counted."""
-    kept: list[Span] = []
+def flatten(spans: Iterable[Span], intake: Intake, level: int = 1) -> tuple[Span, ...]:
+    """The spans of one level of those that nest or overlap; all others are counted.
+
+    Level 1 has the longest spans (the first of equally long ones), level 2 the longest of what level 1 left, and so on:
+    the layers of Alex, Haddow and Grover (2007), outermost first, each of which tags of tokens can render.
+    """
+    layers: list[list[Span]] = [[] for _ in range(level)]
     for span in sorted(set(spans), key=lambda span: (span.start - span.end, span)):
-        rival = next((other for other in kept if span.start < other.end and other.start < span.end), None)
-        if rival is None:
-            kept.append(span)
+        rivals = [_rival(span, layer) for layer in layers]
+        if None in rivals:
+            layers[rivals.index(None)].append(span)
         else:
+            rival = rivals[-1]
+            assert rival is not None
             nested = rival.start <= span.start and span.end <= rival.end
             intake.leave_out("nested spans" if nested else "overlapping spans")
-    return tuple(sorted(kept))
+    for layer in layers[:-1]:
+        intake.leave_out("spans of outer levels", len(layer))
+    return tuple(sorted(layers[-1]))
+
+
+def _rival(span: Span, layer: Iterable[Span]) -> Span | None:
+    return next((other for other in layer if span.start < other.end and other.start < span.end), None)
 
 
 def tag_names(labels: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ class StageEntry:
 
 STAGES: dict[str, StageEntry] = {
     "ingest": StageEntry("gmlm.corpus.ingest:ingest", "ingest", revision=2),
-    "task": StageEntry("gmlm.finetuning.prepare:prepare_task", "ingest"),
+    "task": StageEntry("gmlm.finetuning.prepare:prepare_task", "ingest", revision=2),
     "translator": StageEntry("gmlm.translation.translator:build_translator", "translate"),
     "translator-score": StageEntry("gmlm.translation.score:score_translator", "translate"),
     "translate": StageEntry("gmlm.translation.translate:translate", "translate"),

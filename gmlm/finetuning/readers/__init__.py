@@ -12,6 +12,7 @@ from gmlm.finetuning.readers.brat import read_brat
 from gmlm.finetuning.readers.cas import read_cas
 from gmlm.finetuning.readers.clef_nts import read_clef_nts
 from gmlm.finetuning.readers.conll import read_conll
+from gmlm.finetuning.readers.ggponc import read_ggponc
 from gmlm.finetuning.readers.labels_jsonl import read_labels
 from gmlm.finetuning.readers.spans_jsonl import read_spans
 from gmlm.finetuning.readers.squad import read_squad
@@ -25,6 +26,7 @@ READERS: Mapping[str, Reader] = {
     "squad": read_squad,
     "brat": read_brat,
     "cas": read_cas,
+    "ggponc": read_ggponc,
     "clef_nts": read_clef_nts,
 }
 """Readers by the name that a task gives."""

@@ -36,11 +36,11 @@ def read_brat(path: Path, config: TaskConfig, intake: Intake) -> Iterator[SpanDo
     spans = [trimmed(span, text, where=path.name) for span in _spans(read_text(path), text, intake)]
     if config.unit == "document":
         if text.strip():
-            yield SpanDocument(path.stem, text, flatten(spans, intake))
+            yield SpanDocument(path.stem, text, flatten(spans, intake, config.nesting_level))
         else:
             intake.reject(path.stem, "no text")
         return
-    yield from _lines(path.stem, text, spans, intake)
+    yield from _lines(path.stem, text, spans, config.nesting_level, intake)
 
 
 def _spans(annotations: str, text: str, intake: Intake) -> Iterator[Span]:
@@ -60,7 +60,7 @@ def _spans(annotations: str, text: str, intake: Intake) -> Iterator[Span]:
             intake.reject(f"line {number}", "no text-bound annotation of brat", line)
 
 
-def _lines(name: str, text: str, spans: list[Span], intake: Intake) -> Iterator[SpanDocument]:
+def _lines(name: str, text: str, spans: list[Span], level: int, intake: Intake) -> Iterator[SpanDocument]:
     """Each line with the spans that lie within it; a span across lines is left out and counted."""
     start, left = 0, len(spans)
     for number, line in enumerate(text.split("\n"), start=1):
@@ -68,7 +68,7 @@ def _lines(name: str, text: str, spans: list[Span], intake: Intake) -> Iterator[
         inside = [Span(s.start - start, s.end - start, s.label) for s in spans if start <= s.start and s.end <= end]
         left -= len(inside)
         if line.strip():
-            yield SpanDocument(f"{name}:{number}", line.rstrip("\r"), flatten(inside, intake))
+            yield SpanDocument(f"{name}:{number}", line.rstrip("\r"), flatten(inside, intake, level), name)
         start = end + 1
     if left:
         intake.leave_out("spans across lines", left)

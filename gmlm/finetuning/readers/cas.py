@@ -37,7 +37,7 @@ def read_cas(path: Path, config: TaskConfig, intake: Intake) -> Iterator[SpanDoc
         intake.reject(path.stem, "invalid Unicode")
         return
     spans = [trimmed(span, text, where=path.name) for span in _spans(cas, config, path, intake)]
-    yield SpanDocument(path.stem, text, flatten(spans, intake))
+    yield SpanDocument(path.stem, text, flatten(spans, intake, config.nesting_level))
 
 
 def _load(path: Path) -> Any:

@@ -33,7 +33,7 @@ def read_spans(path: Path, config: TaskConfig, intake: Intake) -> Iterator[SpanD
         else:
             where = f"{path.name}: {position}"
             spans = [trimmed(span, text, where=where) for span in _labelled(annotations, intake)]
-            yield SpanDocument(position, text, flatten(spans, intake))
+            yield SpanDocument(position, text, flatten(spans, intake, config.nesting_level))
 
 
 def _is_span(item: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from gmlm.config import TaskConfig
 from gmlm.errors import DataFormatError
 from gmlm.finetuning.examples import Answer, Question
-from gmlm.finetuning.intake import Intake, is_unicode, read_text
+from gmlm.finetuning.intake import Intake, id_of, is_unicode, read_text
 
 _SHAPE = "expected {'data': [{'paragraphs': [{'context', 'qas': [{'id', 'question', 'answers'}]}]}]}"
 
@@ -36,7 +36,7 @@ def _questions(data: Any, stem: str, intake: Intake) -> Iterator[Question]:
         document = str(article.get("title") or f"{stem}:{number}")
         for place, paragraph in enumerate(article["paragraphs"]):
             for position, row in enumerate(paragraph["qas"]):
-                name = str(row.get("id") or f"{document}:{place}:{position}")
+                name = id_of(row, None, otherwise=f"{document}:{place}:{position}")
                 question = _question(name, document, paragraph["context"], row)
                 if not is_unicode((name, document, paragraph["context"], row)):
                     intake.reject(name, "invalid Unicode", json.dumps(row, ensure_ascii=False))

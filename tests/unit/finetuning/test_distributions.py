@@ -59,8 +59,9 @@ def test_sentences_of_a_brat_file_carry_their_spans(read, bronco):
             "randomSentSet1:1",
             "Z.n. Leberzellkarzinom, Gabe von Sorafenib.",
             (Span(5, 22, "DIAGNOSIS"), Span(33, 42, "MEDICATION")),
+            "randomSentSet1",
         ),
-        SpanDocument("randomSentSet1:2", "Kein Anhalt für Rezidiv.", (Span(16, 23, "DIAGNOSIS"),)),
+        SpanDocument("randomSentSet1:2", "Kein Anhalt für Rezidiv.", (Span(16, 23, "DIAGNOSIS"),), "randomSentSet1"),
     ]
     assert quarantine.total == 0
     assert left_out == {"annotations that mark no text": 2}
@@ -81,8 +82,8 @@ def test_line_ends_of_windows_keep_the_offsets(read, tmp_path):
     (tmp_path / "a.ann").write_text("T1\tX 0 6\tHusten\r\nT2\tX 8 14\tFieber\r\n", newline="")
     examples, *_ = read(LINES, tmp_path / "a.ann")
     assert examples == [
-        SpanDocument("a:1", "Husten", (Span(0, 6, "X"),)),
-        SpanDocument("a:2", "Fieber", (Span(0, 6, "X"),)),
+        SpanDocument("a:1", "Husten", (Span(0, 6, "X"),), "a"),
+        SpanDocument("a:2", "Fieber", (Span(0, 6, "X"),), "a"),
     ]
 
 

@@ -93,7 +93,7 @@ def test_germeval_is_read_by_naming_its_columns(read):
     content = "#\thttp://x\t[2010-07-04]\t\n1\tEcce\tB-OTH\tO\n2\t#\tI-OTH\tO\n3\tJesu\tB-PER\tO\n"
     outer = CONLL.model_copy(update={"token_column": 1, "label_column": 2})
     examples, quarantine, _ = read(outer, content)
-    assert examples == [SpanDocument("file:2", "Ecce # Jesu", (Span(0, 6, "OTH"), Span(7, 11, "PER")))]
+    assert examples == [SpanDocument("file:2", "Ecce # Jesu", (Span(0, 6, "OTH"), Span(7, 11, "PER")), "http://x")]
     assert quarantine.total == 0
 
 
