@@ -36,6 +36,7 @@ STAGES = {
 """Commands that run the stages of one kind; `evaluate` has options of its own."""
 
 app.command()(outputs.demo)
+app.command()(outputs.tasks)
 app.command()(outputs.validate)
 app.command()(outputs.plan)
 app.command()(running.run)

@@ -24,6 +24,13 @@ def plan(study: StudyPath, store: StoreUri = None) -> None:
     typer.echo(commands.plan(study, store=store))
 
 
+def tasks(name: Annotated[str | None, typer.Argument(help="Show the data card of this one.")] = None) -> None:
+    """List the tasks of the catalogue, or show the data card of one."""
+    from gmlm.evaluation.task_cards import card, listing
+
+    typer.echo(listing() if name is None else card(name))
+
+
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to fill.")],
     seed: Annotated[int, typer.Option(help="Another seed makes another world.")] = 13,

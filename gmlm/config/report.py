@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gmlm.config.ablations import AblationPoint
 from gmlm.config.base import Frozen, Name
-
-Benchmark = Literal["clef-ehealth-2019", "radqa-de", "grascco", "bronco150", "ggponc2"]
-"""Tasks whose published scores the report knows."""
+from gmlm.config.catalogue import entry_of
 
 
 class ReportSettings(Frozen):
@@ -20,8 +18,16 @@ class ReportSettings(Frozen):
     """Tasks whose texts anyone may read: only of these the report shows wrongly predicted examples with their text."""
     error_samples: int = Field(5, ge=0)
     """Wrongly predicted test examples shown of each public task and model."""
-    published: dict[Name, Benchmark] = Field(default_factory=dict)
-    """Published scores shown beside a task's own, where task, split and metric are the same."""
+    published: dict[Name, Name] = Field(default_factory=dict)
+    """Published scores shown beside a task's own, by the name of the task in the [catalogue](tasks.md); a task that is
+    taken from the catalogue has them anyhow."""
+
+    @model_validator(mode="after")
+    def _scores_are_published(self) -> Self:
+        for name in self.published.values():
+            if not entry_of(name).published:
+                raise ValueError(f"the catalogue knows no published scores of {name!r}")
+        return self
 
 
 class ReportConfig(Frozen):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gmlm.config.base import Frozen
+from gmlm.config.base import Frozen, Name
+from gmlm.config.catalogue import filled
 from gmlm.config.optimisation import OptimisationConfig
 
 TaskKind = Literal["token_classification", "multi_label", "question_answering"]
@@ -91,6 +92,12 @@ class FinetuneConfig(Frozen):
 class TaskConfig(Frozen):
     """A downstream task: its data, its labels and its fine-tuning."""
 
+    catalogue: Name | None = None
+    """Name of a task of the [catalogue](tasks.md), which fills in all keys but `finetuning` that are not given here."""
+    folder: str | None = None
+    """Folder of the unpacked distribution of a task of the catalogue, which knows the files in it."""
+    fold: int | None = None
+    """Fold of a task of the catalogue that has some, counted from 1; default 1."""
     kind: TaskKind
     """What is predicted: spans of text, a set of labels for a document, or an answer span for a question."""
     reader: Literal["spans_jsonl", "conll", "brat", "cas", "ggponc", "labels_jsonl", "clef_nts", "squad"]
@@ -98,7 +105,8 @@ class TaskConfig(Frozen):
     the JSON of GGPONC 2.0, JSONL with `text` and `labels`, the files of CLEF eHealth 2019 task 1, or SQuAD 1.1/2.0
     JSON."""
     path: str | None = None
-    """A file, folder or glob that is split by document into train, dev and test; or give `train`, `dev` and `test`."""
+    """A file, folder or glob that is split by document into train, dev and test; or give `train`, `dev` and `test`;
+    without `dev`, a part of `train` becomes it."""
     train: str | None = None
     """Training split."""
     dev: str | None = None
@@ -118,7 +126,7 @@ class TaskConfig(Frozen):
     id_field: str | None = None
     """Key of the document's id (JSONL)."""
     label_column: int = 1
-    """Column of the BIO tag (CoNLL), counted from 0."""
+    """Column of the BIO tag (CoNLL), counted from 0, or from the last one, -1."""
     token_column: int = 0
     """Column of the token (CoNLL), counted from 0."""
     unit: Literal["document", "line"] = "document"
@@ -135,11 +143,20 @@ class TaskConfig(Frozen):
     finetuning: FinetuneConfig = FinetuneConfig()
     """How models are fine-tuned on it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_catalogue(cls, data: Any) -> Any:
+        return filled(data) if isinstance(data, dict) and data.get("catalogue") is not None else data
+
     @model_validator(mode="after")
     def _one_way_to_give_data(self) -> Self:
         splits = (self.train, self.dev, self.test)
-        if (self.path is None) == (splits == (None, None, None)) or (self.path is None and None in splits):
-            raise ValueError("give either 'path', or all of 'train', 'dev' and 'test'")
+        if (self.path is None) == (splits == (None, None, None)) or (
+            self.path is None and None in (self.train, self.test)
+        ):
+            raise ValueError("give either 'path', or 'train', 'test' and perhaps 'dev'")
+        if self.catalogue is None and (self.folder is not None or self.fold is not None):
+            raise ValueError("'folder' and 'fold' are of a task of the 'catalogue'")
         if abs(sum(self.split) - 1) > 1e-6 or min(self.split) <= 0:
             raise ValueError("'split' must hold three positive shares that add up to 1")
         return self

@@ -62,7 +62,12 @@ def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left
         what = f"none of {quarantine.total} records can be read ({count}: {reason})"
         fix = "check 'reader', and the fields or columns that the task names"
         raise DataFormatError(what, where=f"task {run.name}", fix=fix)
-    return split_examples(read["path"], config.split) if config.path else read
+    train, dev, test = config.split
+    if config.path:
+        return split_examples(read["path"], {"train": train, "dev": dev, "test": test})
+    if config.dev is None:
+        read |= split_examples(read["train"], {"train": train / (train + dev), "dev": dev / (train + dev)})
+    return read
 
 
 def _read_files(

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gmlm.finetuning.examples import Example
 
 SPLITS = ("train", "dev", "test")
 
 
-def split_examples(examples: Sequence[Example], shares: tuple[float, float, float]) -> dict[str, list[Example]]:
-    """Train, dev and test, each in the order given.
+def split_examples(examples: Sequence[Example], shares: Mapping[str, float]) -> dict[str, list[Example]]:
+    """The splits that `shares` names with their shares, which add up to 1, each in the order given.
 
     Examples of one source document, or with the same text, stay together. The groups are put in the order of a hash
     and dealt to the split that lacks most of its share, so that sizes come as near to the shares as the groups
     allow, and the result depends on the texts only, not on the file's order or a seed.
     """
     groups = _groups(examples)
-    dealt: dict[str, list[int]] = {name: [] for name in SPLITS}
-    due = dict(zip(SPLITS, (share * len(examples) for share in shares), strict=True))
+    dealt: dict[str, list[int]] = {name: [] for name in shares}
+    due = {name: share * len(examples) for name, share in shares.items()}
     for group in sorted(groups, key=lambda group: min(_hash(examples[index].text) for index in group)):
-        neediest = max(SPLITS, key=lambda name: (due[name] - len(dealt[name])) / due[name])
+        neediest = max(due, key=lambda name: (due[name] - len(dealt[name])) / due[name])
         dealt[neediest].extend(group)
     return {name: [examples[index] for index in sorted(indices)] for name, indices in dealt.items()}
 

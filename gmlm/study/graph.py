@@ -25,6 +25,7 @@ from gmlm.config import (
     TreatmentConfig,
     ablation_points,
 )
+from gmlm.config.catalogue import entry_of
 from gmlm.errors import ConfigError
 from gmlm.study.node import Node
 
@@ -208,9 +209,10 @@ class _GraphBuilder:
 
     def _add_report(self) -> None:
         inputs = {node: node for node in self._nodes}
-        config = ReportConfig(
-            study=self._study.name, settings=self._study.report, ablations=ablation_points(self._study)
-        )
+        taken = {name: task.catalogue for name, task in self._study.tasks.items() if task.catalogue is not None}
+        published = {name: entry for name, entry in taken.items() if entry_of(entry).published}
+        settings = self._study.report.model_copy(update={"published": published | self._study.report.published})
+        config = ReportConfig(study=self._study.name, settings=settings, ablations=ablation_points(self._study))
         self._add("report", self._study.name, config, inputs, tolerant=True)
 
     def _sorted(self) -> Graph:

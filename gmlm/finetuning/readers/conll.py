@@ -67,7 +67,7 @@ def _is_comment(line: str, config: TaskConfig) -> bool:
 
 def _row(line: str, config: TaskConfig) -> Row | None:
     columns = line.split("\t") if "\t" in line else line.split()
-    if max(config.token_column, config.label_column) >= len(columns):
+    if max(config.token_column, config.label_column, 1) >= len(columns):
         return None
     token, tag = columns[config.token_column].strip(), columns[config.label_column].strip()
     return (token, tag) if token and _TAG.fullmatch(tag) else None

@@ -187,3 +187,9 @@ def test_real_data_sets_are_read_by_configuration_alone(real_data, make_run, nam
 def test_tasks_are_made_without_torch():
     code = "import sys, gmlm.finetuning.prepare; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_dev_a_part_of_train_becomes_it_by_document(make_task):
+    config = SPANS.model_copy(update={"split": (0.6, 0.2, 0.2)})
+    manifest = make_task(config, train=_lines(_span_rows(40)), test=_lines(_span_rows(4, label="A")))
+    assert [manifest.counters[name] for name in ("train", "dev", "test")] == [30, 10, 4]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gmlm.finetuning.examples import LabelledDocument, Question
 from gmlm.finetuning.splits import SPLITS, split_examples
 
-SHARES = (0.7, 0.15, 0.15)
+SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
 
 
 def _documents(texts):

@@ -105,7 +105,7 @@ def _report(study, **settings):
 def test_published_scores_stand_beside_a_task_that_is_the_same(study):
     report = _report(study, published={"findings": "bronco150"})
     rows = rows_of(html.fromstring(study.read(report, "report.html")), "published")
-    assert ["findings", "bronco150", "GBERT-base", "83.3"] in rows
+    assert ["findings", "bronco150", "GBERT-base", "83.3"] in [row[:4] for row in rows]
     assert len(rows) == 4
     assert "arXiv 2404.05694" in study.read(report, "report.md")
 
