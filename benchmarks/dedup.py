@@ -16,8 +16,8 @@ import numpy as np
 from record import finish
 
 from gmlm.corpus.candidates import DOCUMENTS_AT_ONCE
-from gmlm.corpus.deduplication.groups import connected_to_earlier
-from gmlm.corpus.deduplication.minhash import BANDS, PERMUTATIONS, ROWS, band_hashes, signatures
+from gmlm.deduplication.groups import connected_to_earlier
+from gmlm.deduplication.minhash import BANDS, PERMUTATIONS, ROWS, band_hashes, signatures
 
 GOAL, ROUNDS = 15.0, 3
 DOCUMENTS, COPIES, SHINGLE = 20_000, 3_000, 5

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from gmlm.config.corpora import RecipeConfig
 from gmlm.corpus.decontamination import TaskNgrams
-from gmlm.corpus.deduplication.minhash import band_hashes, signatures
 from gmlm.corpus.filters import Candidate, copies, is_held_out, quality_in, recipe_filters
 from gmlm.corpus.normalisation import normalise
 from gmlm.corpus.parts import BATCH, Part, PartWriter, finished_or_made
+from gmlm.deduplication.minhash import band_hashes, signatures
 from gmlm.errors import StorageError
 from gmlm.shards import DOCUMENT_SCHEMA
 from gmlm.storage.files import sha256_of

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from gmlm.corpus.deduplication.word_hashes import Hashes, groups_of, ngram_hashes, word_hashes
+from gmlm.deduplication.word_hashes import Hashes, groups_of, ngram_hashes, word_hashes
 from gmlm.manifest import Manifest, read_file
 from gmlm.storage import Store
 

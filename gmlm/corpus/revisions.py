@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from gmlm.corpus.deduplication.groups import partitions
 from gmlm.corpus.parts import Part
+from gmlm.deduplication.groups import partitions
 
 Fates = npt.NDArray[np.uint8]
 KEPT, OCCURRED, DELETED = range(3)

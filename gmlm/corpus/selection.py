@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gmlm.config.corpora import RecipeConfig
-from gmlm.corpus.deduplication.groups import Mask, connected_to_earlier, later_occurrences
-from gmlm.corpus.deduplication.minhash import BANDS
 from gmlm.corpus.parts import Part
+from gmlm.deduplication.groups import Mask, connected_to_earlier, later_occurrences
+from gmlm.deduplication.minhash import BANDS
 
 TAKEN, DUPLICATE, NEAR_DUPLICATE, CONTAMINATED = range(4)
 REASONS = {DUPLICATE: "duplicate", NEAR_DUPLICATE: "near duplicate", CONTAMINATED: "contaminated"}

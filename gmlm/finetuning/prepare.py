@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gmlm.config import TaskConfig
 from gmlm.errors import DataFormatError, EmptyCorpusError, LabelError
@@ -14,7 +15,7 @@ from gmlm.finetuning.examples import Example, LabelledDocument, to_json_lines
 from gmlm.finetuning.files import task_files
 from gmlm.finetuning.intake import Intake
 from gmlm.finetuning.readers import READERS
-from gmlm.finetuning.splits import SPLITS, split_examples
+from gmlm.finetuning.splits import SPLITS, split_examples, split_report
 from gmlm.manifest import Manifest
 from gmlm.shards import Quarantine
 from gmlm.stage import StageRun
@@ -27,7 +28,8 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
     """Read, check and split the data of a task.
 
     Writes `train.jsonl`, `dev.jsonl`, `test.jsonl`, `labels.json` (the labels to predict, sorted, and the number of
-    examples of each split that hold each) and, where records were set aside, `quarantine.jsonl`.
+    examples of each split that hold each), `split.json` (what was kept together, and what leaks) and, where records
+    were set aside, `quarantine.jsonl`.
 
     Raises:
         InputNotFoundError: A file of the task is not there.
@@ -41,14 +43,16 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
         if not examples:
             fix = "give more data or other shares" if config.path else f"check the file under '{name}'"
             raise EmptyCorpusError(f"the {name} split has no examples", where=f"task {run.name}", fix=fix)
+    report = split_report(splits, config.keep_together)
     splits, labels = _with_known_labels(config, splits, left_out)
     files = [run.write(f"{name}.jsonl", to_json_lines(splits[name]), rows=len(splits[name])) for name in SPLITS]
     files.append(run.write("labels.json", _labels_json(labels, splits)))
+    files.append(run.write("split.json", (json.dumps(report, ensure_ascii=False, indent=2) + "\n").encode()))
     total = sum(len(examples) for examples in splits.values())
     counters = {"in": total + quarantine.total, "out": total, **quarantine.counters()}
     counters |= {name: len(splits[name]) for name in SPLITS} | {"labels": len(labels)}
     counters |= {f"left out: {reason}": count for reason, count in sorted(left_out.items())}
-    counters["test texts that are also in train"] = _shared_texts(splits)
+    counters |= _leak_counts(report)
     return run.publish("task", config, [*files, *quarantine.write()], counters=counters)
 
 
@@ -64,9 +68,10 @@ def _read_splits(config: TaskConfig, run: StageRun, quarantine: Quarantine, left
         raise DataFormatError(what, where=f"task {run.name}", fix=fix)
     train, dev, test = config.split
     if config.path:
-        return split_examples(read["path"], {"train": train, "dev": dev, "test": test})
+        return split_examples(read["path"], {"train": train, "dev": dev, "test": test}, config.keep_together)
     if config.dev is None:
-        read |= split_examples(read["train"], {"train": train / (train + dev), "dev": dev / (train + dev)})
+        shares = {"train": train / (train + dev), "dev": dev / (train + dev)}
+        read |= split_examples(read["train"], shares, config.keep_together)
     return read
 
 
@@ -131,6 +136,12 @@ def _labels_json(labels: list[str], splits: Splits) -> bytes:
     return (json.dumps({"labels": labels, "counts": counts}, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _shared_texts(splits: Splits) -> int:
-    train = {example.text for example in splits["train"]}
-    return sum(example.text in train for example in splits["test"])
+def _leak_counts(report: Mapping[str, Any]) -> dict[str, int]:
+    """Near-duplicates among documents, and test examples that leak from train, for the manifest."""
+    found = report["leaks"]["test"]
+    return {
+        "documents with near-duplicates": sum(len(group) for group in report["tied"]),
+        "test documents that are also in train": len(found["document"]),
+        "test texts that are also in train": len(found["text"]),
+        "test texts with a near-duplicate in train": len(found["near-duplicate"]),
+    }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmlm.finetuning.examples import LabelledDocument, Question
-from gmlm.finetuning.splits import SPLITS, split_examples
+from gmlm.finetuning.splits import SPLITS, split_examples, split_report
 
 SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
 
@@ -54,3 +54,47 @@ def test_questions_on_one_article_or_one_context_stay_together():
         assert len(set().union(*sets)) == sum(len(one) for one in sets)
     (home,) = [found for found in articles if "article x" in found]
     assert "article 0" in home
+
+
+def _letters(count):
+    """Letters of 150 words; each third is the one before with one word changed."""
+    words = random.Random(3)
+    letters = []
+    for number in range(count):
+        if number % 3 == 2:
+            changed = letters[-1].split()
+            changed[30] = "geändert"
+            letters.append(" ".join(changed))
+        else:
+            letters.append(" ".join(f"w{words.randrange(10_000)}" for _ in range(150)))
+    return _documents(letters)
+
+
+def _homes(splits):
+    return {int(example.id): name for name, examples in splits.items() for example in examples}
+
+
+def test_near_duplicates_stay_in_one_split_unless_told_otherwise():
+    homes = _homes(split_examples(_letters(90), SHARES))
+    assert all(homes[number] == homes[number - 1] for number in range(2, 90, 3))
+    apart = _homes(split_examples(_letters(90), SHARES, "document"))
+    assert any(apart[number] != apart[number - 1] for number in range(2, 90, 3))
+
+
+def test_the_report_names_groups_and_finds_no_leak_in_splits_made_here():
+    report = split_report(split_examples(_letters(30), SHARES), "near_duplicates")
+    assert sorted(report["tied"]) == sorted([str(number - 1), str(number)] for number in range(2, 30, 3))
+    assert all(ids == [] for found in report["leaks"].values() for ids in found.values())
+
+
+def test_the_report_finds_every_kind_of_leak_in_splits_that_are_given():
+    letters = _letters(12)
+    page = [Question(name, "page", "?", text, ()) for name, text in (("q0", letters[0].text), ("q1", "etwas anderes"))]
+    given_splits = {
+        "train": [page[0], letters[1], letters[3]],
+        "dev": [letters[4]],
+        "test": [page[1], letters[2], LabelledDocument("copy", f" {letters[3].text}", ()), letters[6]],
+    }
+    found = split_report(given_splits, "document")["leaks"]
+    assert found["test"] == {"document": ["q1"], "text": ["copy"], "near-duplicate": ["2", "copy"]}
+    assert found["dev"] == {"document": [], "text": [], "near-duplicate": []}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmlm.corpus.deduplication import word_hashes as module
-from gmlm.corpus.deduplication.word_hashes import groups_of, ngram_hashes, word_hashes
 from gmlm.corpus.normalisation import words
+from gmlm.deduplication import word_hashes as module
+from gmlm.deduplication.word_hashes import groups_of, ngram_hashes, word_hashes
 
 TEXTS = st.lists(st.text(max_size=30) | st.text("aAßSsﬁİ𝔸ſ ,-_1", max_size=20), max_size=6)
 
@@ -54,7 +54,7 @@ def test_ngrams_are_equal_just_where_their_words_are(texts, n):
 
 
 def test_hashes_do_not_depend_on_process_or_neighbours():
-    code = "from gmlm.corpus.deduplication.word_hashes import *; print(word_hashes(['x y', 'Fieber']).values[-1])"
+    code = "from gmlm.deduplication.word_hashes import *; print(word_hashes(['x y', 'Fieber']).values[-1])"
     printed = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}

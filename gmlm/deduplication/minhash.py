@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from gmlm.corpus.deduplication.word_hashes import Hashes, groups_of, mixed, ngram_hashes, word_hashes
+from gmlm.deduplication.word_hashes import Hashes, groups_of, mixed, ngram_hashes, word_hashes
 
 BANDS, ROWS = 16, 8
 PERMUTATIONS = BANDS * ROWS

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from gmlm.corpus.deduplication import groups, minhash
-from gmlm.corpus.deduplication.groups import connected_to_earlier, later_occurrences
-from gmlm.corpus.deduplication.minhash import BANDS, PERMUTATIONS, ROWS, band_hashes, signatures
+from gmlm.deduplication import groups, minhash
+from gmlm.deduplication.groups import connected_to_earlier, later_occurrences
+from gmlm.deduplication.minhash import BANDS, PERMUTATIONS, ROWS, band_hashes, signatures
 
 
 def text(choose: random.Random, length: int) -> list[str]:

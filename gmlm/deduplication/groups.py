@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from gmlm.corpus.deduplication.word_hashes import Hashes
+from gmlm.deduplication.word_hashes import Hashes
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from gmlm.corpus.deduplication.characters import Offsets, character_values
+from gmlm.deduplication.characters import Offsets, character_values
 
 Hashes = npt.NDArray[np.uint64]
 
