@@ -57,7 +57,7 @@ def outputs(model, name, beam_size):
 def assert_equal_tokens(model, beam_size):
     found = outputs(model, "ctranslate2", beam_size)
     assert found == outputs(model, "transformers", beam_size)
-    assert all(len(ids) > TOKENS // 2 for ids in found)
+    assert max(map(len, found)) > TOKENS // 2
 
 
 def pieces(folder):
@@ -137,6 +137,8 @@ def test_nllb(nllb, beam_size):
 def marian(request, tmp_path, tiny_folder):
     """OPUS-MT, and a multilingual model of the Tatoeba Challenge, which is told its target language by a label."""
     shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 128}))
     vocabulary = json.loads((tmp_path / "vocab.json").read_text(encoding="utf-8"))
     many = request.param == "many languages"
     pad = vocabulary.pop("<pad>")
@@ -148,7 +150,11 @@ def marian(request, tmp_path, tiny_folder):
         max_position_embeddings=128, activation_function="swish", scale_embedding=True, **SIZES, **HEADS,
     )  # fmt: skip
     own = {"decoder_start_token_id": padding, "eos_token_id": 0, "pad_token_id": padding}
-    save(MarianMTModel(config), tmp_path, **own, bad_words_ids=[[padding]])
+    model = MarianMTModel(config)
+    save(model, tmp_path, **own, bad_words_ids=[[padding]])
+    with torch.no_grad():  # as in published weights: Marian's decoder starts from nothing
+        model.get_input_embeddings().weight[padding].zero_()
+    model.save_pretrained(tmp_path)
     return many, TranslationModel(tmp_path, f"random-marian-{request.param}")
 
 
@@ -171,6 +177,9 @@ def m2m100(tmp_path, tiny_folder):
     config = M2M100Config(vocab_size=len(own) + len(languages) + 8, max_position_embeddings=128, **SIZES, **HEADS)
     model = M2M100ForConditionalGeneration(config)
     save(model, tmp_path / "m2m", decoder_start_token_id=2, eos_token_id=2, pad_token_id=1)
+    with torch.no_grad():  # no language is named in an output
+        model.get_input_embeddings().weight[len(own) :].zero_()
+    model.save_pretrained(tmp_path / "m2m")
     return TranslationModel(tmp_path / "m2m", "random-m2m100")
 
 
