@@ -18,7 +18,7 @@ from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig,
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.config.report import ReportConfig, ReportSettings
 from gmlm.config.study import StudyConfig
-from gmlm.config.tasks import CellConfig, FinetuneConfig, GridConfig, TaskConfig
+from gmlm.config.tasks import CellConfig, FinetuneConfig, GridConfig, TaskConfig, TaskTranslationConfig
 from gmlm.config.translation import (
     DecodingConfig,
     EndpointConfig,
@@ -61,6 +61,7 @@ __all__ = [
     "SourceMix",
     "StudyConfig",
     "TaskConfig",
+    "TaskTranslationConfig",
     "TokenizerConfig",
     "TokenizerTraining",
     "TokensConfig",

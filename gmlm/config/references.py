@@ -41,6 +41,13 @@ def _check_systems(study: StudyConfig) -> None:
 
 def _check_restricted(study: StudyConfig) -> None:
     """Restricted sources are sent to no service that is not declared to be in the house."""
+    for name, task in study.tasks.items():
+        if task.translator is None:
+            continue
+        endpoint = study.translators[task.translator].endpoint
+        if endpoint is not None and not endpoint.in_cluster:
+            what = "annotated texts are sent to no service outside"
+            raise ValueError(f"tasks.{name}: {what}; use a local model, or an endpoint with 'in_cluster: true'")
     for name, translation in study.translations.items():
         endpoint = study.translators[translation.translator].endpoint
         if endpoint is not None and not endpoint.in_cluster and study.sources[translation.source].restricted:
@@ -89,6 +96,9 @@ def _corpus_references(study: StudyConfig) -> Iterator[Reference]:
         yield f"translations.{name}.translator", translation.translator, study.translators
         if translation.quality is not None and (back := translation.quality.back_translator) is not None:
             yield f"translations.{name}.quality.back_translator", back, study.translators
+    for name, part in study.tasks.items():
+        if part.translator is not None:
+            yield f"tasks.{name}.translator", part.translator, study.translators
     texts = {**study.sources, **study.translations}
     for name, recipe in study.recipes.items():
         for source in recipe.sources:

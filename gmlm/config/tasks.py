@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from gmlm.config.base import Frozen, Name
 from gmlm.config.catalogue import filled
 from gmlm.config.optimisation import OptimisationConfig
+from gmlm.config.translation import DecodingConfig
 
 TaskKind = Literal["token_classification", "multi_label", "question_answering"]
 SplitRule = Literal["near_duplicates", "document"]
@@ -144,6 +145,11 @@ class TaskConfig(Frozen):
     """Whether documents without gold labels enter the multi-label score; the report names the choice."""
     article_stripping: Literal["english", "german", "none"] = "german"
     """Articles that answer normalisation removes: SQuAD's script strips English ones, MLQA's German ones."""
+    translator: Name | None = None
+    """Translator of the study by which English data become German; their spans and answers are projected into the
+    translation. Models are then fine-tuned and tested on what was translated."""
+    min_alignment: float = Field(0.5, ge=0, le=1)
+    """Spans and answers that are found in the translation with a lower score are not placed."""
     finetuning: FinetuneConfig = FinetuneConfig()
     """How models are fine-tuned on it."""
 
@@ -164,6 +170,15 @@ class TaskConfig(Frozen):
         if abs(sum(self.split) - 1) > 1e-6 or min(self.split) <= 0:
             raise ValueError("'split' must hold three positive shares that add up to 1")
         return self
+
+
+class TaskTranslationConfig(Frozen):
+    """A task and the way in which its examples are translated."""
+
+    task: TaskConfig
+    """The task, in English."""
+    decoding: DecodingConfig
+    """How the translator decodes."""
 
 
 class CellConfig(Frozen):

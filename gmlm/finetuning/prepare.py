@@ -46,7 +46,7 @@ def prepare_task(config: TaskConfig, run: StageRun) -> Manifest:
     report = split_report(splits, config.keep_together)
     splits, labels = _with_known_labels(config, splits, left_out)
     files = [run.write(f"{name}.jsonl", to_json_lines(splits[name]), rows=len(splits[name])) for name in SPLITS]
-    files.append(run.write("labels.json", _labels_json(labels, splits)))
+    files.append(run.write("labels.json", labels_json(labels, splits)))
     files.append(run.write("split.json", (json.dumps(report, ensure_ascii=False, indent=2) + "\n").encode()))
     total = sum(len(examples) for examples in splits.values())
     counters = {"in": total + quarantine.total, "out": total, **quarantine.counters()}
@@ -131,7 +131,8 @@ def _count_labels(examples: Iterable[Example]) -> Counter[str]:
     return Counter(label for example in examples for label in example.labels)
 
 
-def _labels_json(labels: list[str], splits: Splits) -> bytes:
+def labels_json(labels: list[str], splits: Splits) -> bytes:
+    """The content of `labels.json`: the labels to predict, and how many examples of each split hold each."""
     counts = {name: dict(sorted(_count_labels(splits[name]).items())) for name in SPLITS}
     return (json.dumps({"labels": labels, "counts": counts}, ensure_ascii=False, indent=2) + "\n").encode()
 

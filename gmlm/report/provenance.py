@@ -14,6 +14,7 @@ STAGE_ORDER = (
     "translator",
     "translator-score",
     "translate",
+    "task-translation",
     "corpus",
     "treatment",
     "tokenizer",
@@ -29,7 +30,7 @@ STAGE_ORDER = (
 """The stages in the order in which a study runs them."""
 FILES_LISTED = 12
 """Raw inputs of a node up to this number are listed one by one."""
-REASONS = ("rejected: ", "dropped: ", "left out: ", "test texts that are also in train")
+REASONS = ("rejected: ", "dropped: ", "left out: ", "test texts ", "test documents ")
 """Beginnings of the counters that explain an account or warn of it."""
 
 

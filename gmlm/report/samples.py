@@ -39,10 +39,11 @@ def read_samples(store: Store, nodes: Mapping[str, Manifest], settings: ReportSe
         if stage != "finetune":
             continue
         model, task, _ = name.rsplit("--", 2)
-        if task not in settings.public_tasks or (model, task) in seen or f"task/{task}" not in nodes:
+        read = nodes.get(f"task-translation/{task}", nodes.get(f"task/{task}"))
+        if task not in settings.public_tasks or (model, task) in seen or read is None:
             continue
         seen.add((model, task))
-        examples = {row["id"]: row for row in _rows(store, nodes[f"task/{task}"], "test.jsonl")}
+        examples = {row["id"]: row for row in _rows(store, read, "test.jsonl")}
         wrong = [row for row in _rows(store, manifest, "predictions.test.jsonl") if _is_wrong(row)]
         wrong.sort(key=lambda row: sha256(row["id"].encode()).digest())
         found += [_sample(task, model, examples[row["id"]], row) for row in wrong[: settings.error_samples]]

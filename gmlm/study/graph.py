@@ -19,6 +19,8 @@ from gmlm.config import (
     ModelConfig,
     ReportConfig,
     StudyConfig,
+    TaskConfig,
+    TaskTranslationConfig,
     TokensConfig,
     TranslateConfig,
     TranslatorScoreConfig,
@@ -45,6 +47,14 @@ def build_graph(study: StudyConfig) -> Graph:
 def cell_name(model: str, task: str, seed: int) -> str:
     """Name of the cell that fine-tunes a model on a task with a seed."""
     return f"{model}--{task}--{seed}"
+
+
+_MIN_ALIGNMENT: float = TaskConfig.model_fields["min_alignment"].default
+
+
+def _data_of(task: TaskConfig) -> TaskConfig:
+    """A task without how models are fine-tuned on it."""
+    return task.model_copy(update={"finetuning": FinetuneConfig()})
 
 
 class _GraphBuilder:
@@ -76,7 +86,9 @@ class _GraphBuilder:
             self._add("ingest", name, source, {})
         for name, task in self._study.tasks.items():
             # The data of a task is the same however models are fine-tuned on it, and corpora are cleaned of it.
-            self._add("task", name, task.model_copy(update={"finetuning": FinetuneConfig()}), {})
+            # What happens to them after they are read is no part of it either.
+            read = _data_of(task).model_copy(update={"translator": None, "min_alignment": _MIN_ALIGNMENT})
+            self._add("task", name, read, {})
 
     def _add_translations(self) -> None:
         for name, translator in self._study.translators.items():
@@ -96,12 +108,23 @@ class _GraphBuilder:
                 inputs["back_translator"] = f"translator/{back}"
                 settings = settings.model_copy(update={"back_decoding": self._study.translators[back].decoding})
             self._add("translate", name, settings, inputs)
+        for name, task in self._study.tasks.items():
+            if task.translator is not None:
+                translated = TaskTranslationConfig(
+                    task=_data_of(task), decoding=self._study.translators[task.translator].decoding
+                )
+                inputs = {"task": f"task/{name}", "translator": f"translator/{task.translator}"}
+                self._add("task-translation", name, translated, inputs)
+
+    def _task_node(self, name: str) -> str:
+        """Id of the node with the examples that models see: as they were read, or translated."""
+        return f"task/{name}" if self._study.tasks[name].translator is None else f"task-translation/{name}"
 
     def _add_corpora(self) -> None:
         for name, recipe in self._study.recipes.items():
             inputs = {source: self._text_node(source) for source in recipe.sources}
             if recipe.decontaminate:
-                inputs |= {f"task:{task}": f"task/{task}" for task in self._study.tasks}
+                inputs |= {f"task:{task}": self._task_node(task) for task in self._study.tasks}
             # A treated corpus is the plain one with something done to it: both are built once.
             plain = recipe.model_copy(update={"canaries": None, "shuffle_words": "none"})
             self._add("corpus", name, plain, inputs)
@@ -170,18 +193,18 @@ class _GraphBuilder:
         evaluation = self._study.evaluation
         assert evaluation is not None
         tasks = evaluation.tasks or tuple(self._study.tasks)
-        inputs = {f"task:{task}": f"task/{task}" for task in tasks}
+        inputs = {f"task:{task}": self._task_node(task) for task in tasks}
         for system, task, seed in evaluation.cells(tasks):
             inputs[f"cell:{cell_name(system, task, seed)}"] = self._add_cell(evaluation, system, task, seed)
         self._add("evaluate", self._study.name, evaluation, inputs, tolerant=True)
 
     def _add_cell(self, evaluation: EvaluationConfig, system: str, name: str, seed: int) -> str:
         """A model fine-tuned on a task, the task's floor, or a run of another system."""
-        task, cell, inputs = self._study.tasks[name], cell_name(system, name, seed), {"task": f"task/{name}"}
+        task, cell, inputs = self._study.tasks[name], cell_name(system, name, seed), {"task": self._task_node(name)}
         if system in evaluation.trained():
             roles = {"model": self._model_node(system), **inputs}
             return self._add("finetune", cell, CellConfig(task=task, seed=seed), roles)
-        data = task.model_copy(update={"finetuning": FinetuneConfig()})
+        data = _data_of(task)
         if system == FLOOR:
             return self._add("floor", cell, FloorConfig(task=data), inputs)
         path = evaluation.systems[system][name][seed - 1]

@@ -30,6 +30,7 @@ STAGES: dict[str, StageEntry] = {
     "translator": StageEntry("gmlm.translation.translator:build_translator", "translate"),
     "translator-score": StageEntry("gmlm.translation.score:score_translator", "translate"),
     "translate": StageEntry("gmlm.translation.translate:translate", "translate"),
+    "task-translation": StageEntry("gmlm.finetuning.translation:translate_task", "translate"),
     "corpus": StageEntry("gmlm.corpus.build:build_corpus", "build-corpus"),
     "treatment": StageEntry("gmlm.corpus.treatment:treat_corpus", "build-corpus"),
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),

@@ -29,8 +29,9 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """Rooms from the ground up; a room imports from lower layers and from itself."""
 
-ALLOWED_BESIDE = {("finetuning", "evaluation"), ("audit", "pretraining")}
-"""Neighbours within a layer: cells use the scores that evaluation compares; an audit loads what was trained."""
+ALLOWED_BESIDE = {("finetuning", "evaluation"), ("finetuning", "translation"), ("audit", "pretraining")}
+"""Neighbours within a layer: cells use the scores that evaluation compares; a task is translated as corpora are; an
+audit loads what was trained."""
 
 LIGHT_FILES = (
     "cli.py",
