@@ -26,6 +26,8 @@ from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.training import Batch
 from gmlm.training.interface import WEIGHT
 
+SOURCES = "sources"
+"""Key of a batch: the source of each target by number, where the corpus knows it."""
 MIN_FILL = 0.75
 """Rows within a micro-batch are at least this share as long as its longest one."""
 
@@ -65,6 +67,7 @@ class MaskedBatches:
     def __init__(self, corpus: TokenCorpus, vocabulary: Vocabulary, settings: BatchSettings) -> None:
         self._ids, self._vocabulary, self._settings = corpus.ids, vocabulary, settings
         self._segments: Segments = cut_segments(corpus.offsets, settings.sequence_length)
+        self._sources = _sources_of(corpus, self._segments)
         self._epoch = lru_cache(maxsize=2)(self._plan)
         self.rows_per_epoch = len(self._epoch(0))
         self.rows_per_step = self._rows_per_step()
@@ -163,7 +166,7 @@ class MaskedBatches:
 
     def _batch(self, rows: list[Indices], numbers: Array, width: int, step: int) -> Batch:
         """The documents of some rows as one stream, longest first, with places to predict."""
-        ids, places, sizes = self._filled(rows, width)
+        ids, places, sizes, segments = self._filled(rows, width)
         settings = self._settings
         masked = mask_tokens(
             ids,
@@ -177,16 +180,20 @@ class MaskedBatches:
             replacement=settings.replacement,
         )
         targets = np.flatnonzero(masked.chosen.reshape(-1)[places])
-        return {
+        batch = {
             "input_ids": torch.from_numpy(masked.input_ids.reshape(-1)[places]),
             "lengths": torch.from_numpy(sizes),
             "targets": torch.from_numpy(targets),
             "labels": torch.from_numpy(ids.reshape(-1)[places[targets]]),
             WEIGHT: torch.tensor(float(len(targets))),
         }
+        if self._sources is not None:
+            of_target = segments[np.searchsorted(np.cumsum(sizes), targets, side="right")]
+            batch[SOURCES] = torch.from_numpy(self._sources[of_target])
+        return batch
 
-    def _filled(self, rows: list[Indices], width: int) -> tuple[Array, Array, Array]:
-        """Ids (rows, width), the place of each token in them, document by document, and the documents' sizes."""
+    def _filled(self, rows: list[Indices], width: int) -> tuple[Array, Array, Array, Array]:
+        """Ids (rows, width), the place of each token in them by document, and the documents' sizes and numbers."""
         counts = np.array([len(row) for row in rows])
         segments = np.concatenate(rows)
         sizes = self._segments.lengths[segments] + SPECIAL_TOKENS
@@ -204,4 +211,11 @@ class MaskedBatches:
         ids = np.full(len(rows) * width, self._vocabulary.pad, np.int64)
         ids[places[text]] = self._ids[source[text]]
         ids[begins], ids[begins + sizes - 1] = self._vocabulary.cls, self._vocabulary.sep
-        return ids.reshape(len(rows), width), places, sizes
+        return ids.reshape(len(rows), width), places, sizes, segments
+
+
+def _sources_of(corpus: TokenCorpus, segments: Segments) -> Array | None:
+    """The source of each segment, by number."""
+    if corpus.source_of is None:
+        return None
+    return np.asarray(corpus.source_of[np.searchsorted(corpus.offsets, segments.starts, side="right") - 1])

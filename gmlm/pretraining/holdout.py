@@ -1,4 +1,4 @@
-"""Loss and pseudo-perplexity on held-out documents.
+"""Loss and pseudo-perplexity on held-out documents, for each of their sources too.
 
 Always with 15 % token masking and one fixed choice of tokens, whatever the phase trains with, so that figures of phases
 and models with one tokenizer can be compared.
@@ -7,13 +7,14 @@ and models with one tokenizer can be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
-from gmlm.pretraining.batches import BatchSettings, MaskedBatches
+from gmlm.pretraining.batches import SOURCES, BatchSettings, MaskedBatches
 from gmlm.pretraining.masking import Vocabulary
-from gmlm.pretraining.objective import masked_lm_loss
+from gmlm.pretraining.objective import masked_lm_loss, target_losses
 from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.training import TrainingState
 from gmlm.training.interface import WEIGHT
@@ -35,9 +36,11 @@ class HoldoutEvaluation:
         settings: BatchSettings,
         *,
         every: int,
-        observe: Callable[[float], object] = lambda loss: None,
+        observe: Callable[[Mapping[str, Any]], object] = lambda figures: None,
+        characters_per_token: float | None = None,
     ) -> None:
-        self._every, self._observe = every, observe
+        self._every, self._observe, self._sources = every, observe, corpus.sources
+        self._characters_per_token = characters_per_token
         fixed = BatchSettings(
             sequence_length=settings.sequence_length,
             batch_tokens=settings.micro_batch_tokens,
@@ -56,17 +59,59 @@ class HoldoutEvaluation:
             state.history.setdefault(HISTORY, []).append(figures)
             state.score = figures["loss"]
 
-    def evaluate(self, model: torch.nn.Module, step: int) -> dict[str, float]:
-        """Mean loss in nats over all masked tokens, and its exponential."""
+    def evaluate(self, model: torch.nn.Module, step: int) -> dict[str, Any]:
+        """Mean loss in nats over all masked tokens, its exponential, and both for each source if there are several.
+
+        Bits per character can be compared between tokenizers: loss / ln 2 over the corpus' mean characters per token.
+        """
         model.eval()
         device = next(model.parameters()).device
         total = targets = 0.0
+        by_source = _SourceSums(len(self._sources))
         with torch.no_grad():
             for batch in self._batches.one_pass():
                 count = float(batch[WEIGHT])
                 placed = {name: tensor.to(device) for name, tensor in batch.items()}
-                total += float(masked_lm_loss(model, placed)) * count
+                if by_source:
+                    losses = target_losses(model, placed)
+                    by_source.add(losses, placed[SOURCES])
+                    total += float(losses.sum())
+                else:
+                    total += float(masked_lm_loss(model, placed)) * count
                 targets += count
-        loss = total / max(1.0, targets)
-        self._observe(loss)
-        return {"step": step, "loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}
+        figures: dict[str, Any] = {"step": step, **_figures(total / max(1.0, targets), self._characters_per_token)}
+        if by_source:
+            figures["sources"] = {
+                name: {**_figures(loss, None), "targets": count}
+                for name, loss, count in zip(self._sources, *by_source.means(), strict=True)
+            }
+        self._observe(figures)
+        return figures
+
+
+class _SourceSums:
+    """Sums of losses and numbers of targets by source; false where there are not several sources."""
+
+    def __init__(self, sources: int) -> None:
+        self._losses, self._counts = (torch.zeros(sources, dtype=torch.float64) for _ in range(2))
+
+    def __bool__(self) -> bool:
+        return len(self._losses) > 1
+
+    def add(self, losses: torch.Tensor, sources: torch.Tensor) -> None:
+        """Add the losses of some targets."""
+        sources, values = sources.cpu(), losses.double().cpu()
+        self._losses.index_add_(0, sources, values)
+        self._counts.index_add_(0, sources, torch.ones_like(values))
+
+    def means(self) -> tuple[list[float], list[int]]:
+        """The mean loss of each source, and its number of targets."""
+        means = self._losses / self._counts.clamp(min=1)
+        return means.tolist(), self._counts.long().tolist()
+
+
+def _figures(loss: float, characters_per_token: float | None) -> dict[str, float]:
+    figures = {"loss": loss, "perplexity": math.exp(min(loss, HIGHEST_EXPONENT))}
+    if characters_per_token:
+        figures["bits_per_character"] = loss / math.log(2) / characters_per_token
+    return figures

@@ -24,6 +24,11 @@ def masked_lm_loss(model: nn.Module, batch: Batch) -> torch.Tensor:
     return functional.cross_entropy(logits.float(), labels, reduction="sum") / max(1, len(labels))
 
 
+def target_losses(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """The cross entropy in nats of each target (targets)."""
+    return functional.cross_entropy(target_logits(model, batch).float(), batch["labels"], reduction="none")
+
+
 def target_logits(model: Any, batch: Batch) -> Any:
     """Logits (targets, vocabulary) at the batch's targets, which are places in its stream.
 

@@ -62,10 +62,16 @@ def run_phase(
     seen = batches.tokens_seen(steps)
     metrics = TrainingMetrics("pretrain", seen / steps, model=name, phase=str(number))
     hooks: list[Hook] = [metrics]
-    holdout: list[dict[str, float]] = []
+    holdout: list[dict[str, Any]] = []
     if held_out.documents > held_out.empty_documents:
-        every, observe = phase.optimisation.evaluate_every, metrics.observe_held_out_loss
-        evaluation = HoldoutEvaluation(held_out, vocabulary, settings, every=every, observe=observe)
+        evaluation = HoldoutEvaluation(
+            held_out,
+            vocabulary,
+            settings,
+            every=phase.optimisation.evaluate_every,
+            observe=metrics.observe_held_out,
+            characters_per_token=tokens.metrics.get("characters_per_token"),
+        )
         hooks.append(evaluation)
         holdout.append(evaluation.evaluate(model, 0))
     result = train(
@@ -87,7 +93,7 @@ def run_phase(
 
 
 def _report(
-    phase: PhaseConfig, result: TrainingResult, before: list[dict[str, float]], tokens_per_step: int
+    phase: PhaseConfig, result: TrainingResult, before: list[dict[str, Any]], tokens_per_step: int
 ) -> dict[str, Any]:
     """The phase's part of `training.json`: `before` is the held-out evaluation ahead of the first step."""
     return {
@@ -102,7 +108,7 @@ def _report(
 
 def _read(store: Store, tokens: Manifest, vocabulary: Vocabulary) -> tuple[TokenCorpus, TokenCorpus]:
     """The training and the held-out documents."""
-    corpus, held_out = (read_tokens(store, tokens, side) for side in ("train", "holdout"))
+    corpus, held_out = read_tokens(store, tokens, "train"), read_tokens(store, tokens, "holdout", by_source=True)
     for part in (corpus, held_out):
         _check_ids(part, vocabulary, tokens.prefix)
     if corpus.documents == corpus.empty_documents:

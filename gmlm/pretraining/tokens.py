@@ -20,10 +20,15 @@ Offsets = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TokenCorpus:
-    """Documents without special tokens: document i is `ids[offsets[i]:offsets[i + 1]]`."""
+    """Documents without special tokens: document i is `ids[offsets[i]:offsets[i + 1]]`.
+
+    Where they were asked for, document i is of the source `sources[source_of[i]]`.
+    """
 
     ids: Ids
     offsets: Offsets
+    sources: tuple[str, ...] = ()
+    source_of: npt.NDArray[np.int64] | None = None
 
     @property
     def documents(self) -> int:
@@ -36,13 +41,15 @@ class TokenCorpus:
         return int((np.diff(self.offsets) == 0).sum())
 
 
-def read_tokens(store: Store, manifest: Manifest, folder: Literal["train", "holdout"]) -> TokenCorpus:
-    """Read the shards of one side of a tokenised corpus.
+def read_tokens(
+    store: Store, manifest: Manifest, folder: Literal["train", "holdout"], *, by_source: bool = False
+) -> TokenCorpus:
+    """Read the shards of one side of a tokenised corpus, with the source of each document if asked for.
 
     Raises:
         DataFormatError: The shards have no column `input_ids`.
     """
-    ids, lengths = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
+    ids, lengths, names = [np.empty(0, np.int32)], [np.zeros(1, np.int64)], list[str]()
     for table in read_shards(store, manifest, folder):
         if "input_ids" not in table.column_names:
             raise DataFormatError(
@@ -51,7 +58,13 @@ def read_tokens(store: Store, manifest: Manifest, folder: Literal["train", "hold
         for chunk in table.column("input_ids").chunks:
             ids.append(chunk.flatten().to_numpy(zero_copy_only=False).astype(np.int32, copy=False))
             lengths.append(_lengths(chunk))
-    return TokenCorpus(np.concatenate(ids), np.cumsum(np.concatenate(lengths)))
+        if by_source:
+            names += [identity.rpartition("/")[0].partition("/")[0] for identity in table.column("id").to_pylist()]
+    flat, offsets = np.concatenate(ids), np.cumsum(np.concatenate(lengths))
+    if not by_source:
+        return TokenCorpus(flat, offsets)
+    sources, source_of = np.unique(np.array(names, np.str_), return_inverse=True)
+    return TokenCorpus(flat, offsets, tuple(sources.tolist()), source_of.astype(np.int64))
 
 
 def _lengths(chunk: pa.ListArray) -> Offsets:

@@ -36,7 +36,7 @@ STAGES: dict[str, StageEntry] = {
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=2),
-    "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=2),
+    "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=3),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=2),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),

@@ -125,6 +125,12 @@ DATA_WAIT = MetricName(
 )
 LOSS = MetricName("gmlm_training_loss", "gauge", "Loss of the last optimiser step; NaN if not finite.", TRAINING)
 HELD_OUT_LOSS = MetricName("gmlm_training_held_out_loss", "gauge", "Loss on held-out documents.", TRAINING)
+HELD_OUT_SOURCE_LOSS = MetricName(
+    "gmlm_training_held_out_source_loss",
+    "gauge",
+    "Loss on held-out documents of one source, where there are several.",
+    (*TRAINING, "source"),
+)
 LEARNING_RATE = MetricName("gmlm_training_learning_rate", "gauge", "Learning rate of the last step.", TRAINING)
 GRADIENT_NORM = MetricName("gmlm_training_gradient_norm", "gauge", "Norm of the gradient before clipping.", TRAINING)
 NOT_FINITE = MetricName(

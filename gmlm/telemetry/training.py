@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gmlm.telemetry import names
@@ -22,7 +23,7 @@ class TrainingSeries:
         def of(metric: names.MetricName) -> Any:
             return instrument(metric, stage, model, task, phase)
 
-        self._of = of
+        self._of, self._labels = of, (stage, model, task, phase)
         self._loss, self._learning_rate = of(names.LOSS), of(names.LEARNING_RATE)
         self._step, self._last_step = of(names.STEP), of(names.LAST_STEP)
         self._tokens, self._flop = of(names.TOKENS), of(names.FLOP)
@@ -76,9 +77,11 @@ class TrainingSeries:
         if gradient_norm is not None:
             self._of(names.GRADIENT_NORM).set(gradient_norm)
 
-    def observe_held_out_loss(self, loss: float) -> None:
-        """Record the loss on held-out documents."""
+    def observe_held_out_loss(self, loss: float, by_source: Mapping[str, float]) -> None:
+        """Record the loss on held-out documents, and on those of each source where there are several."""
         self._of(names.HELD_OUT_LOSS).set(loss)
+        for source, value in by_source.items():
+            instrument(names.HELD_OUT_SOURCE_LOSS, *self._labels, source).set(value)
 
     def observe_checkpoint(self, seconds: float) -> None:
         """Record that a checkpoint is complete now, and what writing it took."""

@@ -92,7 +92,8 @@ class Checkpoints:
                 self._place.complete(_name(saved["step"]), {**saved, "files": files}, self._world)
                 self._place.remove_all_but(self._kept())
         self._world.barrier()
-        state.checkpoint_step, state.checkpoint_seconds = saved["step"], perf_counter() - started
+        state.checkpoint_step = saved["step"]
+        state.checkpoint_seconds.append(perf_counter() - started)
 
     def _written(self) -> Sums:
         """The files of all ranks. An error of the thread must not be held in a circle: it holds a half-written file."""

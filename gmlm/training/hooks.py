@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from gmlm.errors import TrainingError
 from gmlm.telemetry import get_logger
@@ -35,7 +37,7 @@ class TrainingMetrics:
         self._names = {name: value for name, value in names.items() if value}
         self._series = TrainingSeries(stage, model, task, phase) if self._world.is_main else None
         self._tokens, self._flop = tokens_per_step, 0.0
-        self._checkpoint: int | None = None
+        self._checkpoints = 0
         self._logged = 0
         self._logged_at = time.monotonic()
         self._last: TrainingState | None = None
@@ -50,7 +52,7 @@ class TrainingMetrics:
         """Training has ended, whole or not."""
         if self._series is not None:
             if self._last is not None:
-                self._observe_checkpoint(self._last)
+                self._observe_checkpoints(self._last)
             self._series.end(finite=not isinstance(error, TrainingError))
 
     def after_step(self, state: TrainingState) -> None:
@@ -69,25 +71,27 @@ class TrainingMetrics:
             data_seconds=state.data_seconds,
             gradient_norm=state.gradient_norm,
         )
-        self._observe_checkpoint(state)
+        self._observe_checkpoints(state)
         self._log(state)
 
-    def observe_held_out_loss(self, loss: float) -> None:
-        """Record the loss on held-out documents."""
+    def observe_held_out(self, figures: Mapping[str, Any]) -> None:
+        """Record the `loss` on held-out documents, and that of each of their `sources`; log all figures."""
         if self._series is not None:
-            self._series.observe_held_out_loss(loss)
+            losses = {source: part["loss"] for source, part in figures.get("sources", {}).items()}
+            self._series.observe_held_out_loss(figures["loss"], losses)
+            _logger.info("held-out evaluation", extra={**self._names, **figures})
 
     def _begin(self, state: TrainingState) -> None:
         assert self._series is not None
         self._last, self._logged = state, state.step - 1
-        self._checkpoint = state.checkpoint_step
         self._flop = flop_per_token(state.model) * self._tokens
         self._series.plan(state.steps, peak_flop_per_second(self._world))
 
-    def _observe_checkpoint(self, state: TrainingState) -> None:
-        if self._series is not None and state.checkpoint_step != self._checkpoint:
-            self._checkpoint = state.checkpoint_step
-            self._series.observe_checkpoint(state.checkpoint_seconds)
+    def _observe_checkpoints(self, state: TrainingState) -> None:
+        if self._series is not None:
+            for seconds in state.checkpoint_seconds[self._checkpoints :]:
+                self._series.observe_checkpoint(seconds)
+            self._checkpoints = len(state.checkpoint_seconds)
 
     def _log(self, state: TrainingState) -> None:
         now = time.monotonic()

@@ -54,7 +54,7 @@ class TrainingState:
         step_started: Reading of `time.perf_counter` when the last step began.
         step_seconds: Seconds of the last step, waiting for its batch included.
         data_seconds: Seconds that the last step waited for its batch.
-        checkpoint_seconds: Seconds that writing the last checkpoint took, in the background or not.
+        checkpoint_seconds: Seconds that writing each checkpoint of this process took, in the background or not.
         score: Last held-out loss that a hook has taken; lower is better. Tells which checkpoint is the best.
         recent: Losses of the last steps, which a spike is measured by.
         skipped: Batches left out so far: step n trains on batch n + skipped.
@@ -75,7 +75,7 @@ class TrainingState:
     step_started: float = 0.0
     step_seconds: float = 0.0
     data_seconds: float = 0.0
-    checkpoint_seconds: float = 0.0
+    checkpoint_seconds: list[float] = field(default_factory=list)
     score: float | None = None
     recent: list[float] = field(default_factory=list)
     skipped: int = 0

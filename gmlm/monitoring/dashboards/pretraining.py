@@ -39,7 +39,10 @@ LEARNING = (
         "Held-out loss",
         "Loss on documents that are never trained on, always with 15 % masked tokens. Where it rises while the loss "
         "falls, the model learns its corpus by heart.",
-        (Query(_of(names.HELD_OUT_LOSS), "{{model}} phase {{phase}}"),),
+        (
+            Query(_of(names.HELD_OUT_LOSS), "{{model}} phase {{phase}}"),
+            Query(_of(names.HELD_OUT_SOURCE_LOSS), "{{model}} phase {{phase}}, {{source}}"),
+        ),
         width=12,
     ),
     Panel("Learning rate", "Learning rate of the last step.", (Query(_of(names.LEARNING_RATE), _SERIES),), "none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,3 +79,44 @@ def test_evaluation_is_due_every_so_many_steps_and_at_the_end(
     for state.step in range(1, 8):
         evaluation.after_step(state)
     assert [point["step"] for point in state.history["holdout"]] == expected
+
+
+@pytest.fixture
+def two_sources() -> TokenCorpus:
+    """Documents of token 7 from one source, some longer than a row, and of token 50 from another."""
+    lengths = np.random.default_rng(1).integers(1, 60, 50)
+    source_of = np.arange(50) % 3 // 2
+    ids = np.repeat(np.where(source_of == 0, 7, 50), lengths).astype(np.int32)
+    return TokenCorpus(ids, np.cumsum([0, *lengths]), ("letters", "notes"), source_of)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_each_source_has_the_losses_of_its_own_documents(
+    packed: bool, two_sources: TokenCorpus, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gmlm.pretraining.holdout.target_losses", lambda _, batch: batch["labels"].float())
+    settings = replace(SETTINGS, packed=packed)
+    figures = HoldoutEvaluation(two_sources, vocabulary, settings, every=0).evaluate(tiny_bert(), 0)
+    letters, notes = figures["sources"]["letters"], figures["sources"]["notes"]
+    assert (letters["loss"], notes["loss"]) == (7.0, 50.0)
+    together = (7 * letters["targets"] + 50 * notes["targets"]) / (letters["targets"] + notes["targets"])
+    assert figures["loss"] == pytest.approx(together)
+
+
+def test_the_sources_change_nothing_about_the_whole(two_sources: TokenCorpus, vocabulary: Vocabulary) -> None:
+    alone = replace(two_sources, sources=(), source_of=None)
+    figures = [
+        HoldoutEvaluation(corpus, vocabulary, SETTINGS, every=0).evaluate(tiny_bert(), 0)
+        for corpus in (two_sources, alone)
+    ]
+    assert figures[0]["loss"] == pytest.approx(figures[1]["loss"], rel=1e-6)
+    assert "sources" not in figures[1]
+
+
+def test_bits_per_character_are_the_loss_in_bits_over_characters_per_token(
+    corpus: TokenCorpus, vocabulary: Vocabulary
+) -> None:
+    figures = HoldoutEvaluation(corpus, vocabulary, SETTINGS, every=0, characters_per_token=4.0).evaluate(
+        tiny_bert(), 0
+    )
+    assert figures["bits_per_character"] == pytest.approx(math.log2(figures["perplexity"]) / 4)

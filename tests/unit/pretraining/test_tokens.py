@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from gmlm.config import TokensConfig
+from gmlm.corpus.tokenize import TOKEN_SCHEMA
 from gmlm.errors import DataFormatError, StorageError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.tokens import read_tokens
@@ -49,3 +50,15 @@ def test_a_shard_that_was_changed_is_refused(make_run: MakeRun, make_tokens: Cal
     store.write(manifest.key("train/00000.parquet"), b"changed")
     with pytest.raises(StorageError):
         read_tokens(store, manifest, "train")
+
+
+def test_documents_know_their_source_if_asked(make_run: Callable[..., StageRun]) -> None:
+    run = make_run("tokens", "s")
+    writer = ShardWriter(run, TOKEN_SCHEMA, folder="holdout", rows_per_shard=2)
+    for identity in ("notes/1", "letters/a/b", "notes/2"):
+        writer.write({"id": identity, "input_ids": [5]})
+    writer.flush()
+    manifest = run.publish("tokens", TokensConfig(), writer.entries)
+    corpus = read_tokens(run.store, manifest, "holdout", by_source=True)
+    assert [corpus.sources[number] for number in corpus.source_of] == ["notes", "letters", "notes"]
+    assert read_tokens(run.store, manifest, "holdout").source_of is None

@@ -22,8 +22,8 @@ STEP = {
 }
 
 
-def value(name: str) -> float | None:
-    return registry().get_sample_value(name, LABELS)
+def value(name: str, **labels: str) -> float | None:
+    return registry().get_sample_value(name, {**LABELS, **labels})
 
 
 @pytest.fixture
@@ -83,10 +83,11 @@ def test_a_peak_is_exported_only_where_it_is_known(series):
 
 def test_a_checkpoint_has_its_time_and_its_length(series):
     series.observe_checkpoint(2.0)
-    series.observe_held_out_loss(3.25)
+    series.observe_held_out_loss(3.25, {"notes": 3.5})
     assert value("gmlm_checkpoint_timestamp_seconds") > 1.6e9
     assert value("gmlm_checkpoint_seconds_sum") == 2.0
     assert value("gmlm_training_held_out_loss") == 3.25
+    assert value("gmlm_training_held_out_source_loss", source="notes") == 3.5
 
 
 def test_phases_and_models_keep_series_of_their_own(series):
