@@ -20,8 +20,16 @@ class Point:
 
 
 @dataclass(frozen=True)
+class SourceLoss:
+    """Held-out loss on the documents of one source, before and after a phase."""
+
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
 class Phase:
-    """One phase of pre-training."""
+    """One phase of pre-training; `sources` are empty where the corpus has but one."""
 
     corpus: str
     steps: int
@@ -30,6 +38,8 @@ class Phase:
     holdout_loss_before: float | None
     holdout_loss: float | None
     holdout_perplexity: float | None
+    bits_per_character: float | None
+    sources: Mapping[str, SourceLoss]
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,17 @@ def _phase(phase: Mapping[str, Any]) -> Phase:
         holdout_loss_before=first.get("loss") if first.get("step") == 0 else None,
         holdout_loss=last.get("loss"),
         holdout_perplexity=last.get("perplexity"),
+        bits_per_character=last.get("bits_per_character"),
+        sources=_sources(first, last),
     )
+
+
+def _sources(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, SourceLoss]:
+    before = first.get("sources", {}) if first.get("step") == 0 else {}
+    return {
+        name: SourceLoss(before.get(name, {}).get("loss"), figures["loss"])
+        for name, figures in last.get("sources", {}).items()
+    }
 
 
 def _points(points: Any) -> tuple[Point, ...]:

@@ -42,7 +42,7 @@ STAGES: dict[str, StageEntry] = {
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),
     "audit": StageEntry("gmlm.audit.audit:audit", "audit", revision=2),
-    "report": StageEntry("gmlm.report.report:build_report", "report", revision=3),
+    "report": StageEntry("gmlm.report.report:build_report", "report", revision=4),
 }
 """Every stage, in the order in which a study needs them."""
 

@@ -156,6 +156,11 @@ def sample_training(*corpora: str, steps: int = 400) -> dict[str, Any]:
         curve = [{"step": s, "loss": loss + 0.07 * math.sin(s), "learning_rate": 1e-4} for s, loss in at]
         at_holdout = [(0, at[0][1]), *at[9::10]]
         holdout = [{"step": s, "loss": loss + 0.1, "perplexity": math.exp(loss + 0.1)} for s, loss in at_holdout]
+        for point in (holdout[0], holdout[-1]):
+            point["sources"] = {
+                name: {"loss": point["loss"] + shift, "perplexity": 1.0, "targets": 9}
+                for name, shift in (("letters", 0.25), ("notes", -0.25))
+            }
         phases.append({"corpus": corpus, "steps": steps, "curve": curve, "holdout": holdout})
     return {"phases": phases}
 

@@ -259,6 +259,16 @@ def test_losses_before_and_after_each_phase(pages):
     assert rows["base", "general"][6:] == [f"{first:.3f}", f"{last:.3f}", f"{math.exp(last):.1f}"]
 
 
+def test_held_out_losses_of_each_source_are_shown(pages):
+    data = json.loads(pages["report.json"])
+    phase = data["pretraining"][0]["phases"][0]
+    before, after = phase["holdout_loss_before"], phase["holdout_loss"]
+    assert phase["sources"]["letters"] == pytest.approx({"before": before + 0.25, "after": after + 0.25})
+    for page in ("report.md", "report.html"):
+        assert f"{before + 0.25:.3f}" in pages[page]
+        assert f"{after - 0.25:.3f}" in pages[page]
+
+
 def test_drops_and_balance_are_shown(pages):
     table = markdown_rows(pages["report.md"], "source | in")
     assert table == [["pubmed-de", "373", "12", "3", "41", "7", "310", "0"]]
