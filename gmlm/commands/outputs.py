@@ -17,11 +17,17 @@ def validate(study: StudyPath) -> None:
     typer.echo(commands.validate(study))
 
 
-def plan(study: StudyPath, store: StoreUri = None) -> None:
+def plan(
+    study: StudyPath,
+    store: StoreUri = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="Choose the ZeRO stage for so many GPUs.")] = None,
+    gpu_memory: Annotated[float, typer.Option(min=1, help="Memory of each GPU in GB.")] = 80,
+) -> None:
     """Show the stages, what is done, and estimated tokens, memory and time."""
     from gmlm.study import commands
+    from gmlm.study.sharding import Gpus
 
-    typer.echo(commands.plan(study, store=store))
+    typer.echo(commands.plan(study, store=store, gpus=Gpus(gpus, gpu_memory * 1e9) if gpus else None))
 
 
 def tasks(name: Annotated[str | None, typer.Argument(help="Show the data card of this one.")] = None) -> None:

@@ -19,6 +19,7 @@ from gmlm.study.plan import Plan, plan_study
 from gmlm.study.plan_file import write_study
 from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
 from gmlm.study.selection import Selection
+from gmlm.study.sharding import Gpus, sharding_of
 from gmlm.telemetry.metrics import name_study
 
 
@@ -56,12 +57,16 @@ def validate(path: Path) -> str:
     return f"{path}: valid; {len(graph)} stages, {files} input files"
 
 
-def plan(path: Path, *, store: str | None = None) -> str:
-    """A table of the study's nodes: state, and estimated tokens, memory and time of what remains."""
+def plan(path: Path, *, store: str | None = None, gpus: Gpus | None = None) -> str:
+    """A table of the study's nodes: state, and estimated tokens, memory and time of what remains.
+
+    With GPUs also the ZeRO stage that each pre-training needs on them.
+    """
     study = open_study(path, store=store)
     manifests = _finished(study)
     estimator, speed = Estimator(study.config, study.plan, study.store, manifests), machine_speed()
     rows = [("stage", "state", "tokens", "memory", "time")]
+    stages = []
     for node_id, planned in study.plan.nodes.items():
         estimate = None if node_id in manifests else estimator.estimate(planned)
         state = "done" if node_id in manifests else "to do"
@@ -69,10 +74,12 @@ def plan(path: Path, *, store: str | None = None) -> str:
         if estimate is not None:
             seconds = estimate.seconds(speed)
             figures = (_count(estimate.tokens), _count(estimate.memory) + "B", _duration(seconds))
+            if gpus is not None and planned.node.stage == "pretrain":
+                stages.append(sharding_of(node_id, estimate.parameters, gpus))
         rows.append((node_id, state, *figures))
     done = f"{len(manifests)} of {len(study.plan.nodes)} stages done"
     note = "Estimates hold for training on this machine; memory is without activations."
-    return f"{_table(rows)}\n\n{done}. {note}"
+    return "\n\n".join([_table(rows), f"{done}. {note}", *stages])
 
 
 def _finished(study: OpenStudy) -> dict[str, Manifest]:
