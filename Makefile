@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
+.PHONY: help setup quickstart real test integration slow faults fuzz gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,15 @@ integration: setup ## Only the tests that talk to real servers
 
 slow: setup ## Only the tests that take longer than ten seconds
 	@$(RUN)/python -m pytest -q -m "slow and not cluster and not gpu and not docker"
+
+faults: setup ## Break it: kills, S3 faults, hostile input, canaries; writes docs/reliability.md (an hour on two cores)
+	@mkdir -p runs
+	@$(RUN)/python -m pytest -q -o junit_family=xunit1 --junitxml=runs/faults.xml $$($(RUN)/python scripts/reliability.py tests); \
+	  code=$$?; $(RUN)/python scripts/reliability.py page runs/faults.xml > docs/reliability.md; exit $$code
+
+fuzz: setup ## Fuzz every reader: hypothesis and atheris, GMLM_FUZZ_INPUTS (10,000) inputs each
+	@scripts/uv sync --frozen --inexact --quiet --group fuzz
+	@scripts/fuzz
 
 gpu: setup ## Only the tests that need a GPU
 	@$(RUN)/python -m pytest -q -m gpu

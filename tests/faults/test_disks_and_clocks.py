@@ -16,6 +16,8 @@ import pytest
 from gmlm.errors import AccessDeniedError, DiskFullError
 from gmlm.storage import open_store
 
+pytestmark = pytest.mark.slow
+
 DATA = {"models": {}, "tasks": {}, "evaluation": None}
 """Changes of the study that leave its data stages."""
 

@@ -108,6 +108,7 @@ def test_licences_are_free_or_named(record_property: Callable[[str, object], Non
     record_property("figure", f"{known} installed packages with a free licence; others are named in the test")
 
 
+@pytest.mark.slow
 def test_findings_of_bandit_are_answered(record_property: Callable[[str, object], None]) -> None:
     command = [sys.executable, "-m", "bandit", "-q", "-r", "gmlm", "components", "pipelines", "-ll", "-f", "json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

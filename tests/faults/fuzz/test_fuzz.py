@@ -61,6 +61,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_input_is_read_or_refused_by_an_error_of_ours(
