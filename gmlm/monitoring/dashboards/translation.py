@@ -26,6 +26,28 @@ SPEED = (
             ),
         ),
     ),
+    Panel(
+        "Segments not translated again",
+        "Segments a second that equal another of their shard, or that other shards or runs have translated.",
+        (Query(f"sum by (origin) ({rate(names.TRANSLATION_REUSED)})", "{{origin}}"),),
+    ),
+    Panel(
+        "Seconds per batch",
+        "Mean time of a batch of segments.",
+        (
+            Query(
+                f"sum({rate(names.TRANSLATION_BATCH_SECONDS, part='_sum')})"
+                f" / sum({rate(names.TRANSLATION_BATCH_SECONDS, part='_count')})",
+                "seconds",
+            ),
+        ),
+        "s",
+    ),
+    Panel(
+        "Flags",
+        "What is suspicious about segments, a second; a segment may have several flags.",
+        (Query(f"sum by (flag) ({rate(names.TRANSLATION_FLAGS)})", "{{flag}}"),),
+    ),
 )
 QUALITY = (
     Panel(
