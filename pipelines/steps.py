@@ -53,7 +53,7 @@ TRANSLATION = Phase(
     (
         Step("inputs", ingest, "ingest", ("ingest", "task", "base-model")),
         Step("translators", translate, "translate", ("translator",)),
-        Step("scores", translate, "translate", ("translator-score",)),
+        Step("scores", translate, "translate", ("translator-score", "task-translation")),
         Step("shards", translate_shard, "translate", ("translate",), by_shard=True),
         Step("translations", merge_translation, "build_corpus", ("translate",)),
         Step("corpora", build_corpus, "build_corpus", ("corpus",)),

@@ -1,0 +1,11 @@
+"""The steps of the pipelines cover the stages of a study."""
+
+from __future__ import annotations
+
+from gmlm.study.registry import STAGES
+from pipelines.steps import COMPARISON, GRID, PRETRAINING, TRANSLATION
+
+
+def test_the_pipeline_has_a_step_for_every_stage():
+    steps = [stage for phase in (TRANSLATION, PRETRAINING, GRID) for step in phase.steps for stage in step.stages]
+    assert {*steps, *(name for _, name in COMPARISON)} == set(STAGES)
