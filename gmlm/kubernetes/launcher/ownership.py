@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gmlm.errors import GmlmError
+from gmlm.kubernetes.launcher.cluster import NAMESPACE_FILE, Cluster
 from gmlm.kubernetes.pods import RUN_LABEL
 
 
@@ -36,6 +37,16 @@ def own_run(cluster: Pods) -> PipelineRun:
     metadata = (pod or {}).get("metadata", {})
     owners = [owner for owner in metadata.get("ownerReferences", []) if owner["kind"] == "Workflow"]
     return PipelineRun(metadata.get("labels", {}).get(RUN_LABEL, ""), _reference(owners[0]) if owners else None)
+
+
+def run_of_this_pod() -> str:
+    """Id of the run that this pod works for; empty outside of a pipeline, and where pods may not be read."""
+    if not NAMESPACE_FILE.exists():
+        return ""
+    try:
+        return own_run(Cluster()).id
+    except GmlmError:
+        return ""
 
 
 def _reference(owner: dict[str, Any]) -> dict[str, Any]:
