@@ -65,9 +65,10 @@ class CheckpointPlace:
         Raises:
             ValueError: It is not what was written.
         """
-        state: dict[str, Any] = json.loads(self.store.read(self._key(f"{name}/{STATE}")))
-        seal = state.pop(SEAL, None)
-        if seal != _seal(state):
+        text = self.store.read(self._key(f"{name}/{STATE}"))
+        state: dict[str, Any] = json.loads(text)
+        state.pop(SEAL, None)
+        if sealed(state) != text:
             raise ValueError
         return state
 
@@ -99,7 +100,7 @@ class CheckpointPlace:
 
     def complete(self, name: str, state: Mapping[str, Any], world: World) -> None:
         """Make what all ranks have written a checkpoint; called on rank 0."""
-        text = json.dumps({**state, SEAL: _seal(state)}).encode()
+        text = sealed(state)
         if (folder := self.shared) is None:
             self.store.write(self._key(f"{name}/{STATE}"), text)
             return
@@ -154,8 +155,9 @@ class CheckpointPlace:
         return f"{self.prefix}/{path}" if self.prefix else path
 
 
-def _seal(state: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
+def sealed(state: Mapping[str, Any]) -> bytes:
+    """A state as JSON that ends with the sha256 of what is before."""
+    return json.dumps({**state, SEAL: hashlib.sha256(json.dumps(state).encode()).hexdigest()}).encode()
 
 
 def _check(folder: Path, sums: Sums) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from gmlm import cli, errors
 from gmlm.stage import progress_prefix
-from gmlm.training.checkpoint_place import STATE
+from gmlm.training.checkpoint_place import STATE, sealed
 
 Gmlm = Callable[..., tuple[int, str]]
 
@@ -198,7 +198,7 @@ def test_a_checkpoint_of_another_study(tmp_path: Path, gmlm: Gmlm) -> None:
     unfinished = progress_prefix("pretrain", "base", planned.progress)
     foreign = tmp_path / "runs" / unfinished / "phase-0" / "step-00000001"
     foreign.mkdir(parents=True)
-    (foreign / STATE).write_text(json.dumps({"fingerprint": "another study", "layout": "torch"}))
+    (foreign / STATE).write_bytes(sealed({"fingerprint": "another study", "layout": "torch"}))
     code, printed = gmlm("run", study)
     assert code == errors.CheckpointMismatchError.exit_code, printed
     assert explained(printed, "step-00000001")
