@@ -40,6 +40,7 @@ NAMED = {
 
 ANSWERED = {
     "B615": "a Hub model without a pinned revision: its files enter the store with their sha256, and reports name it",
+    "B104": "the port of metrics is for Prometheus in the cluster; network policies say who reaches it",
     "B108": "/tmp in a pod is an emptyDir of its own",
     "B310": "addresses of Prometheus are given by who runs the command, with that person's rights",
     "B704": "Markup of our own plots, whose texts are escaped where they are drawn",
