@@ -1,14 +1,12 @@
 """A whole study in which several pods pre-train as one: the group belongs to the run, and trains as one process does.
 
-Needs what test_cluster.py needs, and `GMLM_E2E_SCRATCH`: a claim of the runs' namespace for the checkpoints of all
-ranks. The launchers `trainjob` and `jobset` need their controllers, `trainjob` also the runtime of
-`k8s/components/trainer-runtime` in that namespace.
+Needs what test_cluster.py needs; the launcher `trainjob` also Kubeflow Trainer, and the runtime of
+`k8s/components/trainer-runtime` in the runs' namespace. Checkpoints lie in the store, so no volume is shared.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any
 
@@ -18,18 +16,13 @@ from gmlm.storage import Store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 
-
-@pytest.fixture(scope="module")
-def scratch() -> str:
-    """The claim for checkpoints."""
-    if not (claim := os.environ.get("GMLM_E2E_SCRATCH")):
-        pytest.skip("GMLM_E2E_SCRATCH is not set")
-    return claim
+USER = 65532
+"""User id of the pods: a group never runs as root, whatever the image says."""
 
 
-def group(launcher: str, scratch: str) -> dict[str, Any]:
+def group(launcher: str) -> dict[str, Any]:
     """What a profile says of two pods that pre-train together."""
-    return {"multi_node": {"launcher": launcher, "nodes": 2, "scratch_claim": scratch}}
+    return {"multi_node": {"launcher": launcher, "nodes": 2}, "user": USER}
 
 
 def losses(store: Store) -> list[float]:
@@ -40,8 +33,8 @@ def losses(store: Store) -> list[float]:
 
 
 @pytest.mark.parametrize("launcher", ["trainjob", "job"])
-def test_a_study_whose_encoder_two_pods_train(cluster: Any, direct: Store, scratch: str, launcher: str) -> None:
-    run_id, state = cluster.run(f"group-{launcher}", **group(launcher, scratch))
+def test_a_study_whose_encoder_two_pods_train(cluster: Any, direct: Store, launcher: str) -> None:
+    run_id, state = cluster.run(f"group-{launcher}", **group(launcher))
     assert state == "SUCCEEDED"
     assert "pretrain-trainjob" in {pod.task for pod in cluster.pods.tasks(run_id)}
     store = cluster.opened(f"group-{launcher}")
@@ -54,8 +47,8 @@ def test_a_study_whose_encoder_two_pods_train(cluster: Any, direct: Store, scrat
     assert cluster.train_jobs(run_id) == []
 
 
-def test_a_run_that_is_cancelled_takes_its_group_along(cluster: Any, scratch: str) -> None:
-    run_id = cluster.submit("group-cancelled", **group("trainjob", scratch))
+def test_a_run_that_is_cancelled_takes_its_group_along(cluster: Any) -> None:
+    run_id = cluster.submit("group-cancelled", **group("trainjob"))
     (name, *_) = cluster.until(1800, lambda: cluster.train_jobs(run_id))
     cluster.gmlm("pipeline", "cancel", run_id)
     cluster.until(120, lambda: not cluster.active_pods(run_id))
