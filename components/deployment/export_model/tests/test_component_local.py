@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.deployment.export_model.component import export_model
+from gmlm.manifest import FileEntry, Manifest
 
 pytestmark = pytest.mark.usefixtures("setup_and_teardown_subprocess_runner")
 
 
 def give_weights(manifest: Path) -> None:
     """Make the node of a stub look like one that has a model."""
-    described = json.loads(manifest.read_text())
+    described = Manifest.from_bytes(manifest.read_bytes())
     data = b"weights"
     (manifest.parent / "model").mkdir()
     (manifest.parent / "model" / "model.safetensors").write_bytes(data)
     sha256 = hashlib.sha256(data).hexdigest()
-    described["files"] = [{"path": "model/model.safetensors", "bytes": len(data), "sha256": sha256}]
-    manifest.write_text(json.dumps(described))
+    weights = FileEntry(path="model/model.safetensors", bytes=len(data), sha256=sha256)
+    manifest.write_bytes(described.model_copy(update={"files": (weights,)}).to_bytes())
 
 
 def test_the_model_lies_at_its_target(planned: Any, tmp_path: Path) -> None:
