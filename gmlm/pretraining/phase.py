@@ -17,7 +17,7 @@ from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
 from gmlm.storage import Store
-from gmlm.training import Hook, TrainingMetrics, TrainingResult, train
+from gmlm.training import TrainingMetrics, TrainingResult, train
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 from gmlm.training.divergence import HISTORY as ROLLBACKS
@@ -61,19 +61,8 @@ def run_phase(
     batches.schedule_mask_rate(phase.final_mask_rate or phase.mask_rate, steps)
     seen = batches.tokens_seen(steps)
     metrics = TrainingMetrics("pretrain", seen / steps, model=name, phase=str(number))
-    hooks: list[Hook] = [metrics]
-    holdout: list[dict[str, Any]] = []
-    if held_out.documents > held_out.empty_documents:
-        evaluation = HoldoutEvaluation(
-            held_out,
-            vocabulary,
-            settings,
-            every=phase.optimisation.evaluate_every,
-            observe=metrics.observe_held_out,
-            characters_per_token=tokens.metrics.get("characters_per_token"),
-        )
-        hooks.append(evaluation)
-        holdout.append(evaluation.evaluate(model, 0))
+    evaluations = _evaluations(held_out, vocabulary, settings, phase, metrics, tokens)
+    before = [each.evaluate(model, 0) for each in evaluations]
     result = train(
         model,
         loss=masked_lm_loss,
@@ -83,13 +72,36 @@ def run_phase(
         seed=seed,
         fingerprint=fingerprint,
         checkpoints=checkpoints,
-        hooks=hooks,
+        hooks=[metrics, *evaluations],
         description=f"Pretrain {name} on {phase.corpus}",
     )
-    if phase.optimisation.average_last > 1 and holdout:
-        result.history[HISTORY].append(evaluation.evaluate(model, steps))
-    report = _report(phase, result, holdout, round(seen / steps))
+    if phase.optimisation.average_last > 1:  # the averaged weights are others than those of the last step
+        for each in evaluations:
+            result.history[HISTORY].append(each.evaluate(model, steps))
+    report = _report(phase, result, before, round(seen / steps))
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _evaluations(
+    held_out: TokenCorpus,
+    vocabulary: Vocabulary,
+    settings: BatchSettings,
+    phase: PhaseConfig,
+    metrics: TrainingMetrics,
+    tokens: Manifest,
+) -> list[HoldoutEvaluation]:
+    """The evaluation on held-out documents, if there are any."""
+    if held_out.documents == held_out.empty_documents:
+        return []
+    evaluation = HoldoutEvaluation(
+        held_out,
+        vocabulary,
+        settings,
+        every=phase.optimisation.evaluate_every,
+        observe=metrics.observe_held_out,
+        characters_per_token=tokens.metrics.get("characters_per_token"),
+    )
+    return [evaluation]
 
 
 def _report(

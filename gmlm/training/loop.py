@@ -71,10 +71,7 @@ def train(
             if (wrong := run.advance()) is not None:
                 run.go_back(wrong, description)
                 continue
-            for hook in hooks:
-                hook.after_step(run.state)
-            if run.state.stopped:
-                _log(run.state)
+            run.show(hooks)
             if run.keep(interrupted.requested):
                 raise InterruptedRunError(f"stopped at step {run.state.step} of {steps}", fix="run again: it resumes")
             if bar is not None:
@@ -128,6 +125,13 @@ class _Run:
         self.engine = self._fresh()
         self.state.model = self.engine.model
         roll_back(wrong, self.state, self._saved, self.engine)
+
+    def show(self, hooks: Sequence[Hook]) -> None:
+        """Let the hooks look at the step; one may have ended training."""
+        for hook in hooks:
+            hook.after_step(self.state)
+        if self.state.stopped:
+            _log(self.state)
 
     def keep(self, stop: bool) -> bool:
         """Begin and complete checkpoints where they are due; whether any rank was asked to stop."""
