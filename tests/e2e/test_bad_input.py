@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,18 +74,24 @@ def test_a_store_of_another_kind(tmp_path: Path, gmlm: Gmlm) -> None:
     assert explained(printed, "ftp://x/y")
 
 
+@pytest.fixture
+def readable_folder() -> Iterator[Path]:
+    """A folder that all users may read; pytest's own are closed to them by each session that begins."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become a user without rights")
-def test_no_permission(tmp_path: Path) -> None:
+def test_no_permission(readable_folder: Path) -> None:
     """As another user in a process of its own, since root may write everywhere."""
-    (tmp_path / "a.txt").write_text("Text")
-    (tmp_path / "store").mkdir(mode=0o755)
-    study = study_of(tmp_path, store="store", sources=source("text", "a.txt"))
+    (readable_folder / "a.txt").write_text("Text")
+    (readable_folder / "store").mkdir(mode=0o755)
+    study = study_of(readable_folder, store="store", sources=source("text", "a.txt"))
     probe = (
         "import os, sys, gmlm.study.commands, gmlm.corpus.ingest, prometheus_client; from gmlm import cli; "
         f"os.setgid(65534); os.setuid(65534); sys.argv = ['gmlm', 'run', {study!r}]; cli.main()"
     )
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     result = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == errors.AccessDeniedError.exit_code, result.stderr
     assert explained(result.stderr, "store")
