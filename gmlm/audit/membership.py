@@ -38,9 +38,9 @@ class Separation:
 def separate(members: Array, others: Array, resamples: int, confidence: float, seed: int) -> Separation | None:
     """Compare the scores of members with those of others; None where one of them has no text.
 
-    Both groups are resampled with replacement, each within itself. The test does not rest on these resamples: with the
-    eight canaries that one number of repeats may have, their interval is too narrow, and would call every tenth model
-    that never saw the text a leak.
+    Both groups are resampled with replacement, each within itself. The test does not rest on these resamples: with
+    eight canaries against forty controls their 95 % interval lies above 0.5 for 4.5 % of the models that never saw the
+    text, not for 2.5 %, and an audit makes several comparisons.
     """
     if not len(members) or not len(others):
         return None
