@@ -136,6 +136,10 @@ def small_study(world: Path) -> Path:
     for translation in study["translations"].values():
         translation |= {"max_flagged_ratio": 1.0, "documents_per_shard": 5}
     study["recipes"]["translated"] |= {"identify_language": False, "deduplicate": "none", "min_characters": 1}
+    # A held-out loss by source needs a second source, and so much held out that each has a part in it.
+    notes = {"reader": "jsonl", "path": "clinical_de/notes.jsonl", "id_field": "id", "language": "de"}
+    study["sources"]["notes"] = notes
+    study["recipes"]["general"] = {"sources": {"general": {}, "notes": {}}, "holdout_ratio": 0.2}
     for model in study["models"].values():
         for phase in model["phases"]:
             phase["steps"] = 60
