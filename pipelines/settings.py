@@ -29,7 +29,7 @@ def configure(task: Any, profile: "Profile", name: "TaskName") -> Any:
 
 
 def _set_resources(task: Any, settings: "TaskSettings") -> None:
-    task.set_cpu_request(settings.cpu).set_cpu_limit(settings.cpu)
+    task.set_cpu_request(settings.cpu).set_cpu_limit(settings.cpu_limit or settings.cpu)
     task.set_memory_request(settings.memory).set_memory_limit(settings.memory)
     if settings.accelerator is not None and settings.accelerators:
         task.set_accelerator_type(settings.accelerator).set_accelerator_limit(settings.accelerators)

@@ -63,7 +63,9 @@ class TaskSettings(Frozen):
     """Settings of one kind of task."""
 
     cpu: str = "1"
-    """CPU cores requested and allowed, such as `500m` or `8`."""
+    """CPU cores requested, such as `500m` or `8`."""
+    cpu_limit: str | None = None
+    """CPU cores allowed, so that a pod may use what a machine has left; none: those requested."""
     memory: str = "4Gi"
     """Memory requested and allowed."""
     accelerator: str | None = None

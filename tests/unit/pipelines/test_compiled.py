@@ -12,7 +12,7 @@ import yaml
 
 from gmlm.config import load_study
 from gmlm.kubernetes.planning import fit_profile
-from gmlm.kubernetes.profile import Profile, VolumeMount, load_profile, profile_names
+from gmlm.kubernetes.profile import Profile, TaskSettings, VolumeMount, load_profile, profile_names
 from pipelines.compiling import PIPELINES, compile_pipelines
 
 IMAGE = "registry.example/gmlm@sha256:" + "a" * 64
@@ -138,6 +138,15 @@ def test_a_volume_and_a_user_reach_every_pod(tmp_path: Path) -> None:
         (volume,) = platform["pvcMount"]
         assert (volume["mountPath"], volume["subPath"]) == ("/inputs", "en")
         assert int(platform["securityContext"]["runAsUser"]) == 1000
+
+
+@pytest.mark.parametrize(("limit", "allowed"), [(None, "300m"), ("2", "2")])
+def test_a_pod_may_be_allowed_more_than_it_requests(limit: str | None, allowed: str, tmp_path: Path) -> None:
+    tasks = TaskSettings(cpu="300m", cpu_limit=limit)
+    spec, _ = compiled("translate_corpus", load_profile("smoke-cpu").model_copy(update={"tasks": tasks}), tmp_path)
+    for executor in _of(spec["deploymentSpec"]["executors"], "translate-shard"):
+        amounts = executor["container"]["resources"]
+        assert (amounts["resourceCpuRequest"], amounts["resourceCpuLimit"]) == ("300m", allowed)
 
 
 @pytest.mark.parametrize("profile", profile_names())
