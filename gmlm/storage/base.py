@@ -60,6 +60,13 @@ class Store(Protocol):
         """Keys under a folder-like prefix, sorted."""
         ...
 
+    def versions(self, prefix: str = "") -> dict[str, str]:
+        """Keys under a folder-like prefix, sorted, each with a mark that changes whenever the object is written anew.
+
+        On S3 that is the ETag, which stays the same where the content does.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; no error if there is none."""
         ...

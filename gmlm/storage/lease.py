@@ -4,23 +4,26 @@ A lease is a folder of the store. Who creates the key of the next generation the
 counter that it lives. Who has watched that counter stand still for `patience` seconds of its own clock may create the
 next generation: from then on the older holder is fenced off, as it finds when it looks (`Lease.check`). The scheme is
 that of generation clocks and fencing tokens (Kleppmann, Designing Data-Intensive Applications, 2017, chapter 8).
+
+One listing tells a worker of all leases: who holds one, whose heart has beaten since, and who has given one back. So
+the requests of a worker that waits do not grow with the leases that others hold.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gmlm.errors import AlreadyExistsError, GmlmError, InputNotFoundError, StorageError
+from gmlm.errors import AlreadyExistsError, GmlmError, StorageError
 from gmlm.storage.base import Store
 
-RELEASED = b"released"
-"""Heartbeat of a holder that has gone on its own account: the next need not wait."""
 BEATS_PER_PATIENCE = 4
 """Heartbeats that must be lost before a holder is taken for dead."""
+BEAT, RELEASED = "beat", "released"
+"""Ends of the keys beside a generation: its heartbeat, and that its holder has gone on its own account."""
 
 
 class LeaseLostError(StorageError):
@@ -51,68 +54,79 @@ class Lease:
         finally:
             stop.set()
             thread.join()
-            self._write(RELEASED)
+            self._write(RELEASED, b"")
 
     def _beat(self, stop: threading.Event, every: float) -> None:
         count = 0
         while not stop.wait(every):
             count += 1
-            self._write(str(count).encode())
+            self._write(BEAT, str(count).encode())
 
-    def _write(self, beat: bytes) -> None:
+    def _write(self, end: str, content: bytes) -> None:
         try:
-            self.store.write(_beat_key(self.folder, self.generation), beat)
+            self.store.write(f"{_key(self.folder, self.generation)}.{end}", content)
         except GmlmError:  # a store that is away for a moment: the next beat tells, or another worker takes over
             return
 
 
-class Leases:
-    """Takes leases of a store for one worker."""
+@dataclass(frozen=True)
+class _State:
+    """What a listing tells of one lease."""
 
-    def __init__(self, store: Store, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._patience, self._clock = store, patience, clock
-        self._seen: dict[str, tuple[int, bytes, float]] = {}
+    generation: int = 0
+    beat: str | None = None
+    released: bool = False
+
+
+class Leases:
+    """The leases below a folder, as one worker sees them. It looks at all of them, then takes some that are free."""
+
+    def __init__(self, store: Store, folder: str, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._folder, self._patience, self._clock = store, folder, patience, clock
+        self._states: Mapping[str, _State] = {}
+        self._since: dict[str, tuple[_State, float]] = {}
 
     @property
     def every(self) -> float:
         """Seconds between two heartbeats."""
         return self._patience / BEATS_PER_PATIENCE
 
-    def take(self, folder: str) -> Lease | None:
-        """Take the lease of a folder if it is free, given back, or its holder was silent for `patience` seconds.
+    def held(self) -> set[str]:
+        """Names of the leases that are neither given back nor held by one that was silent for `patience` seconds.
 
-        A holder's silence counts from the first call that met it: so a worker asks again and again.
+        A holder's silence counts from the first look that met it: so a worker looks again and again.
         """
-        generation = max((_generation(key) for key in self._store.list(folder)), default=0)
-        if generation and not self._is_over(folder, generation):
-            return None
+        now = self._clock()
+        self._states = self._look()
+        self._since = {
+            name: known if (known := self._since.get(name)) and known[0] == state else (state, now)
+            for name, state in self._states.items()
+            if not state.released
+        }
+        return {name for name, (_, since) in self._since.items() if now - since < self._patience}
+
+    def take(self, name: str) -> Lease | None:
+        """Take a lease that the last look did not find held; None if another worker has taken it since then."""
+        folder = f"{self._folder}/{name}"
+        generation = self._states.get(name, _State()).generation + 1
         try:
-            self._store.create(_key(folder, generation + 1), b"")
+            self._store.create(_key(folder, generation), b"")
         except AlreadyExistsError:
             return None
-        return Lease(self._store, folder, generation + 1)
+        return Lease(self._store, folder, generation)
 
-    def _is_over(self, folder: str, generation: int) -> bool:
-        try:
-            beat = self._store.read(_beat_key(folder, generation))
-        except InputNotFoundError:
-            beat = b""
-        if beat == RELEASED:
-            return True
-        known = self._seen.get(folder)
-        if known is None or known[:2] != (generation, beat):
-            self._seen[folder] = (generation, beat, self._clock())
-            return False
-        return self._clock() - known[2] >= self._patience
+    def _look(self) -> dict[str, _State]:
+        """The newest generation of each lease, by one listing: its keys come in order."""
+        states: dict[str, _State] = {}
+        for key, version in self._store.versions(self._folder).items():
+            name, _, last = key.removeprefix(f"{self._folder}/").rpartition("/")
+            number, _, end = last.partition(".")
+            known = states.get(name, _State())
+            state = known if known.generation == int(number) else _State(int(number))
+            beat, released = (version if end == BEAT else state.beat), state.released or end == RELEASED
+            states[name] = _State(state.generation, beat, released)
+        return states
 
 
 def _key(folder: str, generation: int) -> str:
     return f"{folder}/{generation:06d}"
-
-
-def _beat_key(folder: str, generation: int) -> str:
-    return f"{_key(folder, generation)}.beat"
-
-
-def _generation(key: str) -> int:
-    return int(key.rpartition("/")[2].partition(".")[0])

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gmlm.errors import AlreadyExistsError, StorageError
@@ -92,6 +92,15 @@ class LocalStore:
         with explained(str(folder)):
             files = [path for path in _walk(folder) if not path.name.startswith(TEMPORARY) and path.is_file()]
         yield from sorted(path.relative_to(self._root).as_posix() for path in files)
+
+    def versions(self, prefix: str = "") -> dict[str, str]:
+        """Keys under the folder, sorted, each with its file's number and time of change: a write makes a new file."""
+        found = {}
+        for key in self.list(prefix):
+            with suppress(FileNotFoundError):  # removed since it was listed
+                status = (self._root / key).stat()
+                found[key] = f"{status.st_ino}-{status.st_mtime_ns}"
+        return found
 
     def delete(self, key: str) -> None:
         """Remove the object."""

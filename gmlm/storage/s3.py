@@ -164,13 +164,17 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Keys under the prefix, sorted; page by page."""
+        yield from self.versions(prefix)
+
+    def versions(self, prefix: str = "") -> dict[str, str]:
+        """Keys under the prefix, sorted, with their ETags; page by page."""
         folder = f"{check_prefix(prefix)}/" if prefix else ""
         with self._explained(folder):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + folder
             )
-            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        yield from sorted(key.removeprefix(self._prefix) for key in keys if not key.endswith("/"))
+            found = {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
+        return {key.removeprefix(self._prefix): found[key] for key in sorted(found) if not key.endswith("/")}
 
     def delete(self, key: str) -> None:
         """Remove the object."""

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 
 from gmlm.config import TranslateConfig
 from gmlm.errors import AccessDeniedError, ConfigError
 from gmlm.stage import StageRun
-from gmlm.storage.lease import LeaseLostError, Leases
-from gmlm.telemetry import Progress, get_logger
+from gmlm.storage.lease import Leases
+from gmlm.telemetry import Progress
 from gmlm.translation.finished_shards import FOLDER, finished_numbers, mark_finished
 from gmlm.translation.reuse import SharedSegments, read_plan
 from gmlm.translation.saved_batches import SavedBatches
 from gmlm.translation.shard_translator import ShardTranslator
+from gmlm.translation.shared_work import SharedWork
 from gmlm.translation.source_shards import SourceShards
-
-log = get_logger(__name__)
 
 LEASES = f"{FOLDER}/leases"
 """Folder of the leases within the stage's output."""
 PATIENCE = 60.0
 """Seconds of silence after which a worker is taken for dead, unless GMLM_LEASE_SECONDS says otherwise."""
-Finished = Callable[[], set[int]]
-"""Tells the numbers of what is finished."""
-Make = Callable[[int, Callable[[], None]], None]
-"""Makes what has a number; is given a check that raises where the work is no longer this worker's."""
-LOOK_SECONDS = 2.0
-"""Longest time between two looks at shards that others hold."""
 
 
 def lease_seconds() -> float:
@@ -78,16 +70,24 @@ class Worker:
         self._config, self._run, self._bar = config, run, bar
         self._shards = source_shards(config, run)
         self._translator = ShardTranslator(config, run)
-        self._leases = Leases(run.store, lease_seconds())
 
     def work(self, first: int = 0) -> None:
-        """Work from the shard `first` on, round and round; wait while others hold what is left.
+        """Work from the shard `first` on until all are finished; wait while others hold what is left.
 
         Waiting is what takes over the shards of a worker that dies last.
         """
         if self._config.translation.reuse != "shard":
             self._share_segments(first)
-        self._finish_all("shards", len(self._shards), first, self._finished_shards, self._translate_shard)
+        self.shards().finish(first)
+
+    def shards(self) -> SharedWork:
+        """The shards as work that is shared."""
+        return SharedWork(
+            self._leases("shards"), len(self._shards), self._finished_shards, self._translate_shard, self._pass_by
+        )
+
+    def _leases(self, kind: str) -> Leases:
+        return Leases(self._run.store, self._run.key(f"{LEASES}/{kind}"), lease_seconds())
 
     def _share_segments(self, first: int) -> None:
         """Translate what several shards share, together with the other workers, and take all of it to the shards."""
@@ -98,7 +98,8 @@ class Worker:
             shared.translate(number, batches, check)
             batches.forget()
 
-        self._finish_all("repeats", plan.parts, first % max(plan.parts, 1), shared.finished, translate)
+        work = SharedWork(self._leases("repeats"), plan.parts, shared.finished, translate)
+        work.finish(first % max(plan.parts, 1))
         self._translator.use(shared.memory(plan))
 
     def _finished_shards(self) -> set[int]:
@@ -109,36 +110,5 @@ class Worker:
         check()
         mark_finished(self._run, number, shard)
 
-    def _finish_all(self, kind: str, count: int, first: int, finished: Finished, make: Make) -> None:
-        """Make `count` things of a kind with the other workers, beginning with the number `first`."""
-        waiting = [*range(first, count), *range(min(first, count))]
-        while waiting:
-            done, left = finished(), list[int]()
-            for number in waiting:
-                if number in done:
-                    self._pass_by(kind, number)
-                elif not self._finish(kind, number, finished, make):
-                    left.append(number)
-            if len(left) == len(waiting):
-                time.sleep(min(self._leases.every, LOOK_SECONDS))
-            waiting = left
-
-    def _finish(self, kind: str, number: int, finished: Finished, make: Make) -> bool:
-        """Make one thing if its lease is free; whether it is finished now."""
-        lease = self._leases.take(self._run.key(f"{LEASES}/{kind}/{number:05d}"))
-        if lease is None:
-            return False
-        with lease.kept(self._leases.every):
-            if number in finished():
-                self._pass_by(kind, number)
-                return True
-            try:
-                make(number, lease.check)
-            except LeaseLostError:
-                log.warning("another worker has taken over", extra={"kind": kind, "number": number})
-                return False
-        return True
-
-    def _pass_by(self, kind: str, number: int) -> None:
-        if kind == "shards":
-            self._bar.advance(self._shards.rows(number))
+    def _pass_by(self, number: int) -> None:
+        self._bar.advance(self._shards.rows(number))

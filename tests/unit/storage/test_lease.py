@@ -19,6 +19,16 @@ class Clock:
         return self.now
 
 
+class Asking:
+    """A worker that looks before it takes."""
+
+    def __init__(self, store, clock=time.monotonic):
+        self.leases = Leases(store, "leases", 10, clock)
+
+    def take(self, name):
+        return None if name in self.leases.held() else self.leases.take(name)
+
+
 @pytest.fixture
 def clock():
     return Clock()
@@ -27,21 +37,19 @@ def clock():
 @pytest.fixture
 def two(backend, clock):
     """Two workers on one store, who both wait for ten seconds."""
-    return Leases(backend.store, 10, clock), Leases(backend.store, 10, clock)
+    return Asking(backend.store, clock), Asking(backend.store, clock)
 
 
 def test_what_one_holds_another_does_not_get(two):
     mine, other = two
-    assert mine.take("leases/0").generation == 1
-    assert other.take("leases/0") is None
-    assert other.take("leases/1") is not None
+    assert mine.take("0").generation == 1
+    assert other.take("0") is None
+    assert other.take("1") is not None
 
 
 def test_of_many_that_ask_at_once_one_gets_it(backend):
     taken = []
-    threads = [
-        threading.Thread(target=lambda: taken.append(Leases(backend.store, 10).take("leases/0"))) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: taken.append(Asking(backend.store).take("0"))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -51,13 +59,13 @@ def test_of_many_that_ask_at_once_one_gets_it(backend):
 
 def test_a_silent_holder_loses_it_after_patience_and_is_fenced_off(two, clock):
     mine, other = two
-    lease = mine.take("leases/0")
+    lease = mine.take("0")
     lease.check()
-    assert other.take("leases/0") is None
+    assert other.take("0") is None
     clock.now += 9
-    assert other.take("leases/0") is None
+    assert other.take("0") is None
     clock.now += 1
-    taken = other.take("leases/0")
+    taken = other.take("0")
     assert taken.generation == 2
     taken.check()
     with pytest.raises(LeaseLostError, match="another worker"):
@@ -66,40 +74,59 @@ def test_a_silent_holder_loses_it_after_patience_and_is_fenced_off(two, clock):
 
 def test_a_holder_that_beats_keeps_it(two, clock, backend):
     mine, other = two
-    lease = mine.take("leases/0")
+    lease = mine.take("0")
     for beat in range(5):
         backend.store.write("leases/0/000001.beat", str(beat).encode())
-        assert other.take("leases/0") is None
+        assert other.take("0") is None
         clock.now += 9
     lease.check()
 
 
 def test_the_heart_beats_while_work_is_done_and_then_the_lease_is_free(two, backend):
     mine, other = two
-    with mine.take("leases/0").kept(every=0.01):
+    with mine.take("0").kept(every=0.01):
         deadline = time.monotonic() + 5
         while not backend.store.exists("leases/0/000001.beat") and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert backend.store.read("leases/0/000001.beat") != b"released"
-        assert other.take("leases/0") is None
-    assert other.take("leases/0").generation == 2
+        assert not backend.store.exists("leases/0/000001.released")
+        assert other.take("0") is None
+    assert other.take("0").generation == 2
 
 
 def test_a_lease_is_given_back_when_work_fails(two):
     mine, other = two
-    with pytest.raises(RuntimeError), mine.take("leases/0").kept(every=1):
+    with pytest.raises(RuntimeError), mine.take("0").kept(every=1):
         raise RuntimeError
-    assert other.take("leases/0") is not None
+    assert other.take("0") is not None
 
 
 def test_a_successor_is_watched_anew(two, clock, backend):
     mine, other = two
-    mine.take("leases/0")
-    other.take("leases/0")
+    mine.take("0")
+    other.take("0")
     clock.now += 10
-    other.take("leases/0")
-    third = Leases(backend.store, 10, clock)
-    assert mine.take("leases/0") is None
-    assert third.take("leases/0") is None
+    other.take("0")
+    third = Asking(backend.store, clock)
+    assert mine.take("0") is None
+    assert third.take("0") is None
     clock.now += 10
-    assert third.take("leases/0").generation == 3
+    assert third.take("0").generation == 3
+
+
+def test_what_was_taken_since_the_last_look_is_not_taken_twice(two):
+    mine, other = two
+    assert mine.leases.held() == other.leases.held() == set()
+    with mine.leases.take("0").kept(every=10):
+        assert other.leases.take("0") is None
+    assert other.leases.take("0") is None
+    assert other.take("0").generation == 2
+
+
+def test_a_look_is_one_listing_however_many_leases_are_held(backend, monkeypatch):
+    for number in range(30):
+        Asking(backend.store).take(str(number))
+    mine, asked = Leases(backend.store, "leases", 10), []
+    for name in ("read", "exists", "create", "write"):
+        monkeypatch.setattr(backend.store, name, lambda *_, name=name: asked.append(name))
+    assert len(mine.held()) == 30
+    assert not asked

@@ -165,7 +165,7 @@ def die_after(engines, count, run):
 
 def test_the_shards_of_a_silent_worker_are_taken_over_and_it_is_fenced_off(run, engines, monkeypatch):
     monkeypatch.setenv("GMLM_LEASE_SECONDS", "0.2")
-    silent = Leases(run.store, 0.2).take(run.key(f"{LEASES}/shards/00000"))
+    silent = Leases(run.store, run.key(f"{LEASES}/shards"), 0.2).take("00000")
     work_on(config(), run)
     with pytest.raises(LeaseLostError):
         silent.check()
@@ -178,8 +178,9 @@ def test_a_worker_that_comes_back_publishes_nothing(run, engines):
     original = Slow.translate
 
     def overtaken(engine, batch):
-        others = Leases(run.store, 0)
-        assert [others.take(run.key(f"{LEASES}/shards/00000")) is None for _ in range(2)] == [True, False]
+        others = Leases(run.store, run.key(f"{LEASES}/shards"), 0)
+        others.held()
+        assert others.take("00000") is not None
         return original(engine, batch)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -191,7 +192,7 @@ def test_a_worker_that_comes_back_publishes_nothing(run, engines):
 
 
 def finish(worker, number):
-    return worker._finish("shards", number, worker._finished_shards, worker._translate_shard)
+    return worker.shards()._make_each([number], {number})
 
 
 def test_a_saved_batch_that_is_damaged_is_translated_again(run, engines):
