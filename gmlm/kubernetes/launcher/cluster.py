@@ -38,12 +38,15 @@ class Cluster:
     def __init__(self, namespace: str | None = None) -> None:
         from kubernetes import client, config
 
+        settings = client.Configuration()
+        settings.retries = False  # `_call` waits and asks again by itself
+        load = config.load_incluster_config if NAMESPACE_FILE.exists() else config.load_kube_config
         try:
-            config.load_incluster_config() if NAMESPACE_FILE.exists() else config.load_kube_config()
+            load(client_configuration=settings)
         except config.ConfigException:
             fix = "set KUBECONFIG, or run in a pod with a service account"
             raise ConfigError("no cluster is configured", fix=fix) from None
-        self._api = client.ApiClient()
+        self._api = client.ApiClient(settings)
         self.namespace = namespace or _own_namespace()
 
     def find(self, kind: str, name: str) -> Object | None:

@@ -24,17 +24,17 @@ def rows(number: int) -> list[Batch]:
 class Batches:
     """Batches of which some are bad; notes which were asked for."""
 
-    def __init__(self, *bad: int) -> None:
-        self.bad, self.seen = bad, list[int]()
+    def __init__(self, *bad: int, factor: float = float("nan")) -> None:
+        self.bad, self.factor, self.seen = bad, factor, list[int]()
 
     def __call__(self, step: int) -> list[Batch]:
         self.seen.append(step)
-        factor = float("nan") if step in self.bad else 1.0
+        factor = self.factor if step in self.bad else 1.0
         return [{"x": batch["x"] * factor} for batch in rows(step)]
 
 
 def run(
-    batches: object, optimisation: OptimisationConfig, checkpoints: Path | None, **options: object
+    batches: object, optimisation: OptimisationConfig, checkpoints: Path | None, steps: int = 8, **options: object
 ) -> TrainingResult:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 1))
@@ -42,7 +42,7 @@ def run(
         model,
         loss=lambda module, batch: (module(batch["x"]) ** 2).mean(),
         batches=batches,  # type: ignore[arg-type]
-        steps=8,
+        steps=steps,
         optimisation=optimisation,
         seed=1,
         fingerprint="f",
@@ -106,6 +106,17 @@ def test_stopped_behind_a_rollback_it_ends_with_the_same_losses(tmp_path: Path) 
     with pytest.raises(RuntimeError):
         run(Batches(5), BACK_ONCE, tmp_path / "stopped", hooks=[Crash()])
     assert run(Batches(5), BACK_ONCE, tmp_path / "stopped") == straight
+
+
+def test_a_loss_that_explodes_sends_it_back_and_past_the_bad_batch(tmp_path: Path) -> None:
+    batches = Batches(WINDOW + 5, factor=1e4)
+    watchful = BACK_ONCE.model_copy(update={"spike_factor": 10.0})
+    result = run(batches, watchful, tmp_path, steps=WINDOW + 8)
+    (note,) = result.history["rollbacks"]
+    assert "leaps to" in note["reason"]
+    assert (note["checkpoint"], note["skipped"]) == (WINDOW + 4, [WINDOW + 4, WINDOW + 5])
+    expected = run(leaving_out(WINDOW + 4, WINDOW + 5, WINDOW + 4), EVERY_TWO, None, steps=WINDOW + 8)
+    assert [point.loss for point in result.curve] == [point.loss for point in expected.curve]
 
 
 def test_a_spike_is_measured_by_the_median_of_the_last_steps() -> None:

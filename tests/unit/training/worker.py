@@ -1,12 +1,14 @@
 """A training run as a process of its own: `python worker.py MODE OUTPUT`; tests start it, also under torchrun.
 
 Modes: `layouts` trains with each engine and ZeRO stage; `half` stops each ZeRO stage after two steps of four, and
-`rest` takes up each of these checkpoints with each stage; `long` trains on until it is stopped, or 40 steps.
+`rest` takes up each of these checkpoints with each stage; `long` trains on until it is stopped, or 40 steps; `group`
+trains 20 steps with ZeRO stage 2 and a checkpoint every two, slowly, and tells where it is and its process id.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -134,9 +136,29 @@ def long(output: Path, steps: int = 40, hooks: Sequence[Pace] = (Pace(),)) -> No
     torch.save({"weights": trained.state_dict(), "losses": [point.loss for point in result.curve]}, output)
 
 
+def group(output: Path) -> None:
+    world, trained = join_world(), model(0.0)
+    (output.parent / f"rank-{world.rank}.pid").write_text(str(os.getpid()))
+    result = train(
+        trained,
+        loss=squared_error,
+        batches=batches(world.rank, world.size),
+        steps=20,
+        optimisation=LAYOUTS["zero 2"].model_copy(update={"checkpoint_every": 2}),
+        seed=1,
+        fingerprint="f",
+        checkpoints=output.parent / "checkpoints",
+        hooks=[Pace()],
+    )
+    write({"group": [point.loss for point in result.curve]}, output)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     try:
-        {"layouts": layouts, "half": half, "rest": rest, "long": long}[sys.argv[1]](Path(sys.argv[2]))
+        {"layouts": layouts, "half": half, "rest": rest, "long": long, "group": group}[sys.argv[1]](Path(sys.argv[2]))
     except GmlmError as error:
         sys.exit(error.exit_code)
+    except RuntimeError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(70)  # as gmlm.kubernetes.launcher.rank does: threads of a broken process group would hold it
