@@ -75,7 +75,7 @@ def lineage(
 def export(
     study: StudyPath,
     model: Annotated[str, typer.Argument(help="Name of the model in the study.")],
-    target: Annotated[str, typer.Argument(help="Empty folder or s3://bucket/prefix.")],
+    target: Annotated[str, typer.Argument(help="Empty folder, s3://bucket/prefix or hf://OWNER/NAME.")],
     inside: Annotated[bool, typer.Option("--inside", help="TARGET does not leave the house.")] = False,
     store: StoreUri = None,
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gmlm.deployment.card import CARD, exported_card
 from gmlm.deployment.conditions import restrictions
+from gmlm.deployment.hub import is_hub, push
 from gmlm.errors import AccessDeniedError, AlreadyExistsError, ConfigError, DataFormatError, InputNotFoundError
 from gmlm.manifest import Manifest, find_manifest
 from gmlm.storage import Store, open_store
@@ -44,34 +45,45 @@ class Exported:
 
 
 def export_model(store: Store, plan: Plan, model: str, target: str, *, inside: bool = False) -> Exported:
-    """Copy a finished model to a folder or `s3://bucket/prefix`; done again, it changes nothing.
+    """Copy a finished model to a folder, `s3://bucket/prefix` or `hf://OWNER/NAME`; done again, it changes nothing.
 
     Args:
         store: The store of the study.
         plan: The plan of the study.
         model: Name of the model in the study, or id of its node, such as `base-model/gbert`.
-        target: Folder or `s3://bucket/prefix` that holds nothing, or this export.
+        target: Folder, `s3://bucket/prefix` or, for the Hugging Face Hub, `hf://OWNER/NAME`, that holds nothing, or
+            this export.
         inside: The caller declares that the target does not leave the house.
 
     Raises:
         InputNotFoundError: The study has no such model, or it is not finished.
-        AccessDeniedError: The model may not leave the house, and `inside` is not declared.
+        AccessDeniedError: The model may not leave the house, and `inside` is not declared; the Hub is never inside.
         AlreadyExistsError: The target holds something else.
         StorageError: A file is not what the manifest says.
     """
     made = _finished(store, plan, model)
     node = f"{made.stage}/{made.name}"
     reasons = restrictions(plan.graph, node)
-    if reasons and not inside:
-        fix = "export to a place inside the house, and say so: --inside"
+    if reasons and (is_hub(target) or not inside):
+        fix = "export to a folder or bucket inside the house, and say so: --inside"
         raise AccessDeniedError(f"may not leave the house: {'; '.join(reasons)}", where=node, fix=fix)
     sums = {entry.path.removeprefix(FOLDER): entry.sha256 for entry in made.files if entry.path.startswith(FOLDER)}
     _require_safetensors(sums, node)
     card = exported_card(store, plan, made, reasons)
     sums[CARD] = hashlib.sha256(card.encode()).hexdigest()
-    opened = open_store(target)
-    size = _copy(store, made, opened, sums, card)
-    return Exported(node, opened.uri, sums, size, tuple(reasons), card)
+    address, size = _deliver(store, made, target, sums, card)
+    return Exported(node, address, sums, size, tuple(reasons), card)
+
+
+def _deliver(store: Store, made: Manifest, target: str, sums: dict[str, str], card: str) -> tuple[str, int]:
+    """Bring the files to a target of any kind; its address, and their bytes."""
+    if not is_hub(target):
+        opened = open_store(target)
+        return opened.uri, _copy(store, made, opened, sums, card)
+    with tempfile.TemporaryDirectory(prefix="gmlm-export-") as folder:
+        size = _copy(store, made, open_store(folder), sums, card)
+        push(Path(folder), target, CHECKSUMS)
+    return target, size
 
 
 def _finished(store: Store, plan: Plan, model: str) -> Manifest:

@@ -67,6 +67,13 @@ def finished(tmp_path: Path) -> Finished:
     return Finished(store, plan)
 
 
+@pytest.fixture
+def study_file(finished: Finished, tmp_path: Path) -> Path:
+    """The study as the command line reads it."""
+    (tmp_path / "study.yaml").write_text(STUDY, encoding="utf-8")
+    return tmp_path / "study.yaml"
+
+
 def _finish(store: LocalStore, planned: PlannedNode, made: dict[str, Manifest]) -> Manifest:
     node, files = planned.node, {"output": b"x"}
     if node.stage == "pretrain":
