@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SOURCE_DATE = "1577836800"
+"""SOURCE_DATE_EPOCH of a build: the time that its files are given (reproducible-builds.org)."""
 SECRETS = {
     "an AWS access key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\n[A-Za-z0-9+/=]",
@@ -127,18 +129,36 @@ def test_findings_of_bandit_are_answered(record_property: Callable[[str, object]
     )
 
 
+def copy_tree(target: Path, umask: int, seconds: int) -> None:
+    """The project's files elsewhere, with other rights and times, as another clone has them."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        source, copy = ROOT / name, target / name
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source.read_bytes())
+            copy.chmod((0o777 if os.access(source, os.X_OK) else 0o666) & ~umask)
+            os.utime(copy, (seconds, seconds))
+
+
 @pytest.mark.slow
 def test_the_wheel_is_the_same_twice(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    """From two folders, with other times of files, other rights and another working folder."""
     digests = []
-    for number in (1, 2):
-        command = ["scripts/uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path / str(number))]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=250)
+    for number, umask, seconds, where in ((1, 0o022, 1_500_000_000, ROOT), (2, 0o077, 1_700_000_000, tmp_path)):
+        tree, made = tmp_path / f"tree-{number}", tmp_path / str(number)
+        copy_tree(tree, umask, seconds)
+        command = [str(ROOT / "scripts/uv"), "build", "--wheel", "--quiet", "--out-dir", str(made), str(tree)]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE}
+        done = subprocess.run(
+            command, cwd=where, env=environment, umask=umask, capture_output=True, text=True, check=False, timeout=250
+        )
         if done.returncode:
             pytest.skip(f"the build back end cannot be had: {done.stderr.strip().splitlines()[-1:]}")
-        (wheel,) = (tmp_path / str(number)).glob("*.whl")
+        (wheel,) = made.glob("*.whl")
         digests.append(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert digests[0] == digests[1]
-    record_property("figure", f"twice sha256 {digests[0][:16]}")
+    record_property("figure", f"twice sha256 {digests[0][:16]}, from files of other times and rights in another folder")
 
 
 @pytest.mark.slow

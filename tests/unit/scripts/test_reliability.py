@@ -43,3 +43,20 @@ def test_results_are_found_by_address_whatever_their_parameters(reliability: Mod
     assert reliability._seen(endpoint, found) == "1 passed, 1 failed; 9 of 9"
     assert reliability._seen(["tests/e2e/test_cluster.py::test_c"], found) == "1 skipped"
     assert reliability._seen(["tests/unit/test_manifest.py"], found) == "not run here"
+
+
+def test_a_row_with_a_plot_is_drawn_from_what_its_test_recorded(
+    reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reliability, "DOCS", tmp_path)
+    measured = '{"seconds_per_shard": 20, "points": [{"workers": 1, "shards_per_second": 0.05}]}'
+    test = "tests/faults/s3/test_many_workers.py::test_x"
+    reliability.draw_plots({test: [reliability.Result("failed", None, measured)]})
+    assert not list(tmp_path.iterdir())
+    reliability.draw_plots({test: [reliability.Result("passed", None, measured)]})
+    (drawn,) = tmp_path.iterdir()
+    assert "where a shard takes 20 s" in drawn.read_text()
+    assert f"({drawn.name})" in "\n".join(reliability.page({}))
+    before = drawn.read_bytes()
+    reliability.draw_plots({test: [reliability.Result("passed", None, measured)]})
+    assert drawn.read_bytes() == before
