@@ -103,6 +103,20 @@ def test_listing_goes_on_over_pages(backend, monkeypatch):
     assert list(backend.store.list("pages")) == keys
 
 
+def test_a_mark_changes_with_its_object_and_with_no_other(backend):
+    for key in ("v/b", "v/a", "w/a"):
+        backend.store.write(key, b"1")
+    first = backend.store.versions("v")
+    assert list(first) == ["v/a", "v/b"]
+    assert backend.store.versions("v") == first
+    backend.store.write("v/a", b"2")
+    second = backend.store.versions("v/")
+    assert second["v/a"] != first["v/a"]
+    assert second["v/b"] == first["v/b"]
+    backend.store.delete("v/a")
+    assert set(backend.store.versions("v")) == {"v/b"}
+
+
 def test_a_deleted_object_is_gone_and_deleting_nothing_is_no_error(backend):
     backend.store.write("d/k", b"x")
     assert backend.store.exists("d/k")
