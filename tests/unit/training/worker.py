@@ -2,7 +2,7 @@
 
 Modes: `layouts` trains with each engine and ZeRO stage; `half` stops each ZeRO stage after two steps of four, and
 `rest` takes up each of these checkpoints with each stage; `long` trains on until it is stopped, or 40 steps; `group`
-trains 20 steps with ZeRO stage 2 and a checkpoint every two, slowly, and tells where it is and its process id.
+trains 40 steps with ZeRO stage 2 and a checkpoint every two, slowly, and tells where it is and its process id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gmlm.training import Batch, Hook, TrainingState, train
 from gmlm.training.distributed import join_world
 from gmlm.training.interface import WEIGHT
 
-ROWS = 4
+ROWS, GROUP_STEPS = 4, 40
 PLAIN = OptimisationConfig(learning_rate=1e-2, log_every=1, weight_decay=0.1)
 LAYOUTS = {"torch": PLAIN} | {
     f"zero {stage}": PLAIN.model_copy(update={"engine": "deepspeed", "zero_stage": stage}) for stage in range(4)
@@ -137,13 +137,21 @@ def long(output: Path, steps: int = 40, hooks: Sequence[Pace] = (Pace(),)) -> No
 
 
 def group(output: Path) -> None:
+    try:
+        train_together(output)
+    except Exception as error:
+        print(type(error).__name__, error, file=sys.stderr, flush=True)
+        os._exit(70)  # as gmlm.kubernetes.launcher.rank does: threads of a broken process group would hold it
+
+
+def train_together(output: Path) -> None:
     world, trained = join_world(), model(0.0)
     (output.parent / f"rank-{world.rank}.pid").write_text(str(os.getpid()))
     result = train(
         trained,
         loss=squared_error,
         batches=batches(world.rank, world.size),
-        steps=20,
+        steps=GROUP_STEPS,
         optimisation=LAYOUTS["zero 2"].model_copy(update={"checkpoint_every": 2}),
         seed=1,
         fingerprint="f",
@@ -159,6 +167,3 @@ if __name__ == "__main__":
         {"layouts": layouts, "half": half, "rest": rest, "long": long, "group": group}[sys.argv[1]](Path(sys.argv[2]))
     except GmlmError as error:
         sys.exit(error.exit_code)
-    except RuntimeError as error:
-        print(error, file=sys.stderr, flush=True)
-        os._exit(70)  # as gmlm.kubernetes.launcher.rank does: threads of a broken process group would hold it
