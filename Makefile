@@ -12,7 +12,7 @@ BASE_IMAGE ?=
 TORCH_INDEX ?=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart real test integration slow faults fuzz gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
+.PHONY: help setup quickstart study-demo real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,10 +27,20 @@ quickstart: setup ## Make the demo world and run its study: raw text to a table 
 	@test -f $(QUICKSTART)/study.yaml || $(RUN)/gmlm demo $(QUICKSTART)
 	@$(RUN)/gmlm run $(QUICKSTART)/study.yaml
 
+study-demo: setup ## The quickstart with five seeds, floors and a negative control (half an hour on two cores)
+	@test -f $(QUICKSTART)/control.yaml || $(RUN)/gmlm demo $(QUICKSTART)
+	@$(RUN)/gmlm run $(QUICKSTART)/control.yaml
+
+real: STUDY = real-cpu
 real: setup ## Run the study of real texts in GMLM_REAL_DATA on this CPU
+
+study-real: STUDY = real-seeds
+study-real: setup ## The study of real texts with five seeds and floors (half an hour on two cores)
+
+real study-real:
 	@test -n "$${GMLM_REAL_DATA:-}" || { echo "set GMLM_REAL_DATA to the folder of real texts"; exit 2; }
 	@test -f runs/world/study.yaml || $(RUN)/gmlm demo runs/world
-	@GMLM_REAL_DATA="$$(realpath "$$GMLM_REAL_DATA")" $(RUN)/gmlm run examples/real-cpu.yaml
+	@GMLM_REAL_DATA="$$(realpath "$$GMLM_REAL_DATA")" $(RUN)/gmlm run examples/$(STUDY).yaml
 
 test: setup ## Unit tests, and those against a real S3 server and browser where they are there
 	@$(RUN)/python -m pytest -q -m "not slow and not cluster and not gpu and not docker"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gmlm.config import StudyConfig, load_study
+from gmlm.config import StudyConfig, load_study, study_text
 from gmlm.errors import InputNotFoundError
 from gmlm.kubernetes.planning import fit_profile
 from gmlm.kubernetes.profile import load_profile
@@ -50,8 +50,7 @@ class Submission:
     @property
     def arguments(self) -> dict[str, str]:
         """Parameters of the pipeline."""
-        text = self.study.read_text(encoding="utf-8")
-        return {"study": text, "store": self.store, "study_folder": self.study_folder}
+        return {"study": study_text(self.study), "store": self.store, "study_folder": self.study_folder}
 
     @property
     def service_account(self) -> str | None:

@@ -13,7 +13,7 @@ from gmlm.config.corpora import (
     TreatmentConfig,
 )
 from gmlm.config.evaluation import FLOOR, EvaluationConfig, FloorConfig, ImportConfig
-from gmlm.config.load import load_study, parse_study
+from gmlm.config.load import load_study, parse_study, study_text
 from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.config.report import ReportConfig, ReportSettings
@@ -74,4 +74,5 @@ __all__ = [
     "ablation_points",
     "load_study",
     "parse_study",
+    "study_text",
 ]

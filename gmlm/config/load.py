@@ -10,8 +10,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from gmlm.config.extension import KEY, mapping_of, resolve_extension
 from gmlm.config.study import StudyConfig
-from gmlm.config.yaml_text import load_yaml
 from gmlm.errors import AccessDeniedError, ConfigError, InputNotFoundError
 
 
@@ -19,28 +19,39 @@ def load_study(path: Path) -> StudyConfig:
     """Read and check a study file.
 
     Raises:
-        InputNotFoundError: The file does not exist.
+        InputNotFoundError: The file, or one that it extends, does not exist.
         ConfigError: It is no YAML, or a key or value is wrong.
     """
+    return parse_study(study_text(path), where=str(path))
+
+
+def study_text(path: Path) -> str:
+    """The YAML text of a study file, with the study that it extends filled in; it can be read without that one.
+
+    Raises:
+        InputNotFoundError: The file, or one that it extends, does not exist.
+        ConfigError: It is not UTF-8, or extends nothing that it can.
+    """
+    return resolve_extension(_read(path), path.name, lambda name: _read(path.with_name(name)))
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputNotFoundError("the study file does not exist", where=str(path), fix="check the path") from None
     except PermissionError:
         raise AccessDeniedError("the study file cannot be read", where=str(path), fix="check its owner") from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise ConfigError("the study file is not UTF-8 text", where=str(path), fix="save it as UTF-8 YAML") from None
-    return parse_study(text, where=str(path))
 
 
 def parse_study(text: str, *, where: str = "study") -> StudyConfig:
-    """Parse a study from YAML text; `where` names it in errors."""
-    try:
-        data = load_yaml(text)
-    except ValueError as error:
-        raise ConfigError(str(error), where=where, fix="check indentation, quotes and aliases") from None
-    if not isinstance(data, Mapping):
-        raise ConfigError("expected a mapping at the top", where=where, fix="start with 'name: ...'")
+    """Parse a study from YAML text that extends no other; `where` names it in errors."""
+    data = mapping_of(text, where)
+    if KEY in data:
+        fix = "give the address of the study file, or a study that extends none"
+        raise ConfigError("a study given as text has no folder with others", where=f"{where}: {KEY}", fix=fix)
     try:
         return StudyConfig.model_validate(data)
     except ValidationError as error:

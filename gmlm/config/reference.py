@@ -22,6 +22,10 @@ A study is one YAML file. `gmlm validate STUDY.yaml` checks it: an unknown key i
 Parts refer to each other by the names that you give them. Relative paths start at the folder of the study file;
 `~` and `${VARIABLE}` in a path are filled in from the environment.
 
+`extends: other.yaml` at the top takes over the study in a file of the same folder, and the rest of the file says what
+differs: mappings are merged key by key; any other value, a list too, replaces the one taken over. What both studies
+have in common is made once, if they share the store.
+
 A *name* consists of lower-case letters, digits, `_`, `.` and `-`, at most 63 of them.
 
 This page is written by `python -m gmlm.config.reference` from the code.

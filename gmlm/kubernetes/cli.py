@@ -73,7 +73,7 @@ def run_local(
     network: Annotated[str | None, typer.Option(help="Network of the containers, such as host.")] = None,
 ) -> None:
     """Run a study as a pipeline on this machine, each task in a process or a container of its own."""
-    from gmlm.config import load_study
+    from gmlm.config import load_study, study_text
     from gmlm.errors import StageFailedError
     from gmlm.kubernetes.planning import fit_profile
     from gmlm.kubernetes.profile import load_profile
@@ -87,7 +87,7 @@ def run_local(
     address, chosen = store_uri(store or config.store, folder), None
     if runner is Runner.DOCKER:
         fitting, chosen = with_credentials(fitting), docker_runner(str(folder), address, network=network)
-    arguments = {"study": study.read_text(encoding="utf-8"), "study_folder": str(folder)}
+    arguments = {"study": study_text(study), "study_folder": str(folder)}
     if not run(pipeline, fitting, store=address, runner=chosen, **arguments):
         raise StageFailedError("the pipeline failed", where=str(study), fix="read the log of its last tasks above")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from gmlm.config import StudyConfig, parse_study
+from gmlm.config.extension import resolve_extension
 from gmlm.config.load import load_study
 from gmlm.kubernetes.profile import Profile
 from gmlm.kubernetes.study_folder import local_study_folder
@@ -40,7 +41,9 @@ def read_study(study: str) -> StudyConfig:
         return parse_study(study)
     if study.startswith("s3://"):
         folder, _, name = study.rpartition("/")
-        return parse_study(open_store(folder).read(name).decode(), where=study)
+        files = open_store(folder)
+        text = resolve_extension(files.read(name).decode(), name, lambda other: files.read(other).decode())
+        return parse_study(text, where=study)
     return load_study(Path(study))
 
 

@@ -25,8 +25,8 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(world_folder, tmp_path):
     first, same, other = map(contents, (world_folder, tmp_path / "same", tmp_path / "other"))
     assert same == first
     differing = {name for name in other if other[name] != first.get(name)}
-    assert {"README.md", "study.yaml"}.isdisjoint(differing)
-    assert all(name in differing for name in other if name not in ("README.md", "study.yaml"))
+    alike = {"README.md", "study.yaml", "control.yaml"}
+    assert differing == set(other) - alike
 
 
 def test_the_summary_names_each_file_and_no_partial_file_stays(tiny_world):
@@ -42,6 +42,20 @@ def test_the_study_is_valid_and_its_inputs_are_there(world_folder):
     paths += [path for task in study.tasks.values() for path in (task.train, task.dev, task.test) if path]
     assert len(paths) == 14
     assert all((world_folder / path).exists() for path in paths)
+
+
+def test_the_controlled_study_compares_at_equal_steps_with_five_seeds_and_floors(world_folder):
+    plain, study = (load_study(world_folder / f"{name}.yaml") for name in ("study", "control"))
+    steps = {name: [phase.steps for phase in study.models[name].phases] for name in ("more", "translated", "shuffled")}
+    assert len(set(map(tuple, steps.values()))) == 1
+    assert study.evaluation.baseline == "more"
+    assert set(study.evaluation.models) == {"translated", "shuffled", "base"}
+    assert len(study.evaluation.seeds) == 5
+    assert study.evaluation.floors
+    assert len(study.tasks) == 3
+    shuffled, translated = study.recipes["shuffled"], study.recipes["translated"]
+    assert shuffled == translated.model_copy(update={"shuffle_words": "corpus"})
+    assert (study.store, study.models["translated"]) == (plain.store, plain.models["translated"])
 
 
 def test_no_document_of_a_task_is_in_another_split_or_a_corpus(world_folder):

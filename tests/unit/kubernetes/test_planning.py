@@ -9,7 +9,7 @@ import pytest
 
 from gmlm.config import parse_study
 from gmlm.errors import ConfigError, InputNotFoundError
-from gmlm.kubernetes import study_folder
+from gmlm.kubernetes import planning, study_folder
 from gmlm.kubernetes.node import run_planned_node
 from gmlm.kubernetes.planning import plan_study, read_study, rounds_needed
 from gmlm.storage.local import LocalStore
@@ -29,6 +29,15 @@ models:
 
 def test_a_study_is_read_from_text_and_from_a_file(study: Any) -> None:
     assert read_study(study.file.read_text()) == read_study(str(study.file))
+
+
+def test_a_study_on_s3_finds_the_one_that_it_extends_beside_it(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = LocalStore(tmp_path)
+    monkeypatch.setattr(planning, "open_store", {"s3://bucket/studies": folder}.__getitem__)
+    folder.write("chain.yaml", CHAIN.encode())
+    folder.write("longer.yaml", b"extends: chain.yaml\nname: longer\nseed: 5\n")
+    expected = read_study(CHAIN).model_copy(update={"name": "longer", "seed": 5})
+    assert read_study("s3://bucket/studies/longer.yaml") == expected
 
 
 def test_the_plan_does_not_depend_on_where_the_inputs_lie(study: Any, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gmlm.config import load_study, parse_study
 from gmlm.errors import ConfigError, InputNotFoundError
 from pipelines.submission import Submission
 
@@ -18,6 +19,13 @@ def test_a_run_is_named_after_study_and_pipeline_and_is_given_the_study_as_text(
         "store": "s3://b/p",
         "study_folder": "s3://b/inputs",
     }
+
+
+def test_a_study_that_extends_another_is_sent_whole(stub_study: Path) -> None:
+    child = stub_study.with_name("child.yaml")
+    child.write_text(f"extends: {stub_study.name}\nseed: 5\n")
+    sent = parse_study(Submission(child, "s3://b/p").arguments["study"])
+    assert sent == load_study(stub_study).model_copy(update={"seed": 5})
 
 
 def test_a_package_that_is_given_is_taken(stub_study: Path, tmp_path: Path) -> None:
