@@ -67,6 +67,7 @@ PRETRAINING = Phase(
         Step("tokenizers", build_corpus, "build_corpus", ("tokenizer",)),
         Step("tokens", build_corpus, "build_corpus", ("tokens",)),
         Step("models", pretrain, "pretrain", ("pretrain",)),
+        Step("checkpoints", ingest, "ingest", ("checkpoint",)),
     ),
 )
 """From corpora to encoders; once for every generation of models that start from models."""

@@ -14,7 +14,7 @@ from gmlm.config.corpora import (
 )
 from gmlm.config.evaluation import FLOOR, EvaluationConfig, FloorConfig, ImportConfig
 from gmlm.config.load import load_study, parse_study, study_text
-from gmlm.config.models import ArchitectureConfig, BaseModelConfig, ModelConfig, PhaseConfig
+from gmlm.config.models import ArchitectureConfig, BaseModelConfig, CheckpointConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.config.report import ReportConfig, ReportSettings
 from gmlm.config.study import StudyConfig
@@ -41,6 +41,7 @@ __all__ = [
     "BaseModelConfig",
     "CanaryConfig",
     "CellConfig",
+    "CheckpointConfig",
     "DecodingConfig",
     "EndpointConfig",
     "EvaluationConfig",

@@ -13,8 +13,10 @@ from gmlm.config.models import ModelConfig, PhaseConfig
 if TYPE_CHECKING:
     from gmlm.config.study import StudyConfig
 
-SETTINGS = ("corpus", "steps", "mask_rate", "min_translation_quality")
+SETTINGS = ("corpus", "steps", "checkpoints", "mask_rate", "min_translation_quality")
 """What can be varied."""
+_SHOWN = {"checkpoints": "tokens seen"}
+"""Names in the report, where they are others."""
 
 
 class AblationConfig(Frozen):
@@ -26,6 +28,9 @@ class AblationConfig(Frozen):
     """Recipes to train on."""
     steps: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """Optimiser steps, and so tokens seen. Each is a run of its own, whose learning rate falls to its own end."""
+    checkpoints: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Steps along the one run of each model, plotted as tokens seen; the learning rate had not yet fallen to its end.
+    0 is what the model starts from, if that is a model of this study."""
     mask_rate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Shares of the tokens that are predicted."""
     min_translation_quality: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
@@ -70,7 +75,13 @@ class AblationPoint(Frozen):
 def ablation_points(study: StudyConfig) -> tuple[AblationPoint, ...]:
     """All values of all ablations, in the order of the study."""
     return tuple(
-        AblationPoint(ablation=name, setting=ablation.setting, series=model, value=value, model=variant)
+        AblationPoint(
+            ablation=name,
+            setting=_SHOWN.get(ablation.setting, ablation.setting),
+            series=model,
+            value=value * study.models[model].phases[-1].batch_tokens if ablation.setting == "checkpoints" else value,
+            model=variant,
+        )
         for name, ablation in study.ablations.items()
         for model in ablation.models
         for value in ablation.values
@@ -116,6 +127,8 @@ def _variant(study: StudyConfig, name: str, setting: str, value: Any) -> tuple[s
     A value that the model has anyway is the model itself.
     """
     model, recipe = study.models[name], None
+    if setting == "checkpoints":
+        return (*_checkpoint(study, name, value), None)
     phase, tag = model.phases[-1], value if isinstance(value, str) else f"{value:g}"
     if setting == "min_translation_quality":
         corpus = f"{phase.corpus}.quality-{tag}"
@@ -129,3 +142,15 @@ def _variant(study: StudyConfig, name: str, setting: str, value: Any) -> tuple[s
     short = {"min_translation_quality": "quality", "mask_rate": "mask"}.get(setting, setting)
     changed = model.model_copy(update={"phases": (*model.phases[:-1], varied)})
     return f"{name}.{short}-{tag}".lower(), changed, recipe
+
+
+def _checkpoint(study: StudyConfig, name: str, step: int) -> tuple[str, ModelConfig]:
+    """The model after some steps of its last phase: what it starts from at 0, itself at the end."""
+    model = study.models[name]
+    if step == 0:
+        if len(model.phases) > 1 or model.base not in study.models or model.at_step is not None:
+            raise ValueError(f"ablations: before its last phase {name!r} is no model of this study; leave 0 out")
+        return model.base, study.models[model.base]
+    if step == model.phases[-1].steps:
+        return name, model
+    return f"{name}.step-{step}", ModelConfig(base=name, at_step=step)

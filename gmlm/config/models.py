@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -63,10 +63,14 @@ class ModelConfig(Frozen):
 
     base: str | None = None
     """Where it starts: a model of this study, a Hub name such as `deepset/gbert-base`, or a local path."""
+    at_step: int | None = Field(None, gt=0)
+    """Start from the weights that `base`, a model of this study, had after so many steps of its last phase."""
     architecture: ArchitectureConfig | None = None
     """Start from random weights instead."""
     phases: tuple[PhaseConfig, ...] = ()
     """Pre-training, phase after phase; none takes the base as it is."""
+    kept_steps: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    """Steps of the last phase whose weights stay beside the last ones; those of `at_step` of other models are added."""
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
@@ -74,7 +78,32 @@ class ModelConfig(Frozen):
             raise ValueError("give exactly one of 'base' and 'architecture'")
         if self.architecture is not None and not self.phases:
             raise ValueError("a model from scratch needs at least one phase")
+        if self.at_step is not None and self.base is None:
+            raise ValueError("'at_step' needs a 'base'")
         return self
+
+    @model_validator(mode="after")
+    def _kept_steps_are_along_the_run(self) -> Self:
+        for step in self.kept_steps:
+            self.check_keeps(step)
+        return self
+
+    def check_keeps(self, step: int) -> None:
+        """Raise ValueError if the weights of a step of the last phase cannot be kept."""
+        if not self.phases:
+            raise ValueError(f"there is no phase whose step {step} could be kept")
+        last = self.phases[-1]
+        if last.steps is not None and step >= last.steps:
+            raise ValueError(f"step {step} is not below the {last.steps} steps of the last phase")
+        if last.optimisation.engine == "deepspeed":
+            raise ValueError("steps are kept as checkpoints of whole weights: use engine 'torch'")
+
+
+class CheckpointConfig(Frozen):
+    """The weights of a model after some steps of its last phase."""
+
+    step: int
+    """Optimiser step."""
 
 
 class BaseModelConfig(Frozen):

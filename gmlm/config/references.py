@@ -24,6 +24,7 @@ def check_references(study: StudyConfig) -> None:
     for where, name, defined in _references(study):
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
+    _check_steps(study)
     _check_restricted(study)
     _check_back_translators(study)
 
@@ -37,6 +38,15 @@ def _check_systems(study: StudyConfig) -> None:
             raise ValueError(
                 f"evaluation: {system!r} stands for two things; the floors and other systems need own names"
             )
+
+
+def _check_steps(study: StudyConfig) -> None:
+    for name, model in study.models.items():
+        if model.at_step is not None and model.base is not None:
+            try:
+                study.models[model.base].check_keeps(model.at_step)
+            except ValueError as error:
+                raise ValueError(f"models.{name}.at_step: {error}") from None
 
 
 def _check_restricted(study: StudyConfig) -> None:
@@ -110,6 +120,8 @@ def _model_references(study: StudyConfig) -> Iterator[Reference]:
         if tokenizer.train is not None:
             yield f"tokenizers.{name}.train.corpus", tokenizer.train.corpus, study.recipes
     for name, model in study.models.items():
+        if model.at_step is not None:
+            yield f"models.{name}.base", model.base or "", study.models
         if model.architecture is not None:
             yield f"models.{name}.architecture.tokenizer", model.architecture.tokenizer, study.tokenizers
         for index, phase in enumerate(model.phases):

@@ -19,7 +19,7 @@ FOLDER = "model/"
 """Where a model lies among the files of its node."""
 CHECKSUMS = "SHA256SUMS"
 """Written last: an export without it is not finished. `sha256sum --check SHA256SUMS` checks the others."""
-STAGES = ("pretrain", "base-model")
+STAGES = ("pretrain", "checkpoint", "base-model")
 """Stages that make models."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from gmlm.config import PhaseConfig
-from gmlm.errors import EmptyCorpusError, ModelMismatchError
+from gmlm.errors import ConfigError, EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
 from gmlm.pretraining.holdout import HISTORY, HoldoutEvaluation
@@ -46,10 +46,12 @@ def run_phase(
     checkpoints: CheckpointPlace,
     name: str,
     number: int = 1,
+    kept_steps: tuple[int, ...] = (),
 ) -> PhaseResult:
     """Train the model in place on one corpus, going on where a checkpoint stands.
 
     Raises:
+        ConfigError: A step is to be kept that the phase does not have.
         EmptyCorpusError: There is nothing to train on.
         ModelMismatchError: The corpus was tokenised with another vocabulary.
     """
@@ -58,6 +60,7 @@ def run_phase(
     settings = _batch_settings(phase, model, seed)
     batches = MaskedBatches(corpus, vocabulary, settings)
     steps = phase.steps or batches.steps_of(phase.epochs or 1)
+    _check_kept(kept_steps, steps, name)
     batches.schedule_mask_rate(phase.final_mask_rate or phase.mask_rate, steps)
     seen = batches.tokens_seen(steps)
     metrics = TrainingMetrics("pretrain", seen / steps, model=name, phase=str(number))
@@ -72,6 +75,7 @@ def run_phase(
         seed=seed,
         fingerprint=fingerprint,
         checkpoints=checkpoints,
+        kept_steps=kept_steps,
         hooks=[metrics, *evaluations],
         description=f"Pretrain {name} on {phase.corpus}",
     )
@@ -80,6 +84,12 @@ def run_phase(
             result.history[HISTORY].append(each.evaluate(model, steps))
     report = _report(phase, result, before, round(seen / steps))
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _check_kept(kept: tuple[int, ...], steps: int, name: str) -> None:
+    if kept and max(kept) >= steps:
+        what, fix = f"step {max(kept)} cannot be kept of a phase of {steps} steps", "choose steps before its last one"
+        raise ConfigError(what, where=f"models.{name}", fix=fix)
 
 
 def _evaluations(

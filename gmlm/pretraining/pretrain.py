@@ -12,14 +12,14 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from gmlm.config import ModelConfig
-from gmlm.manifest import Manifest, read_manifest
+from gmlm.manifest import FileEntry, Manifest, read_manifest
 from gmlm.pretraining.base_model import save_model
 from gmlm.pretraining.card import model_card
+from gmlm.pretraining.kept_steps import checkpoints_of, upload_kept_steps
 from gmlm.pretraining.masking import vocabulary_of
 from gmlm.pretraining.models import build_encoder, check_vocabulary, load_encoder, load_tokenizer
 from gmlm.pretraining.phase import PhaseResult, run_phase
 from gmlm.stage import StageRun
-from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 from gmlm.training.dropout import quicken_dropout
 
@@ -47,14 +47,16 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
             store=run.store,
             seed=_phase_seed(run.seed, index),
             fingerprint=f"{run.progress or run.fingerprint}/{index}",
-            checkpoints=CheckpointPlace(run.store, f"{run.progress_prefix}/phase-{index}", run.scratch),
+            checkpoints=checkpoints_of(run, index),
             name=run.name,
             number=index + 1,
+            kept_steps=config.kept_steps if index + 1 == len(config.phases) else (),
         )
         for index, phase in enumerate(config.phases)
     ]
+    kept = upload_kept_steps(config, run, model, tokenizer)
     if world.is_main:
-        _publish(config, run, model, tokenizer, results)
+        _publish(config, run, model, tokenizer, results, kept)
         for key in list(run.store.list(run.progress_prefix)):
             run.store.delete(key)
     world.barrier()
@@ -76,7 +78,12 @@ def _starting_point(config: ModelConfig, run: StageRun) -> tuple[PreTrainedModel
 
 
 def _publish(
-    config: ModelConfig, run: StageRun, model: PreTrainedModel, tokenizer: Any, results: Sequence[PhaseResult]
+    config: ModelConfig,
+    run: StageRun,
+    model: PreTrainedModel,
+    tokenizer: Any,
+    results: Sequence[PhaseResult],
+    kept: Sequence[FileEntry],
 ) -> None:
     phases = [result.report for result in results]
     with tempfile.TemporaryDirectory(dir=run.scratch) as temporary:
@@ -84,6 +91,7 @@ def _publish(
         (Path(temporary) / "README.md").write_text(model_card(run.name, config, phases), encoding="utf-8")
         files = run.upload_folder(Path(temporary), "model")
     text = json.dumps({"phases": phases}, indent=2, sort_keys=True) + "\n"
+    files += kept
     files.append(run.write("training.json", text.encode()))
     documents = sum(result.documents for result in results)
     empty = sum(result.empty_documents for result in results)

@@ -55,7 +55,12 @@ def _ablation(points: Sequence[AblationPoint], task: TaskScores) -> Ablation:
         if row is not None and row.mean is not None:
             low = row.mean if row.low is None else row.low
             high = row.mean if row.high is None else row.high
-            value = point.value if isinstance(point.value, str) else f"{point.value:g}"
-            line.append(AblationScore(value, point.model, row.mean, low, high))
+            line.append(AblationScore(_tick(point.value), point.model, row.mean, low, high))
     fixed = {series: tuple(line) for series, line in lines.items()}
     return Ablation(points[0].ablation, points[0].setting, task.task, task.metric, fixed)
+
+
+def _tick(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"

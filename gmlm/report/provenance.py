@@ -21,6 +21,7 @@ STAGE_ORDER = (
     "base-model",
     "tokens",
     "pretrain",
+    "checkpoint",
     "finetune",
     "floor",
     "import",

@@ -11,6 +11,7 @@ from gmlm.config import (
     AuditConfig,
     BaseModelConfig,
     CellConfig,
+    CheckpointConfig,
     DecodingConfig,
     EvaluationConfig,
     FinetuneConfig,
@@ -155,8 +156,21 @@ class _GraphBuilder:
         if model is None:
             return self._add("base-model", self._base_name(name), BaseModelConfig(model=name), {})
         if not model.phases and model.base is not None and model.base != name:
-            return self._model_node(model.base)
+            return self._origin(model.base, model.at_step)
         return f"pretrain/{name}"
+
+    def _origin(self, base: str, step: int | None) -> str:
+        """Id of the node whose model another one starts from."""
+        node = self._model_node(base)
+        if step is None:
+            return node
+        return self._add("checkpoint", f"{base}.step-{step}", CheckpointConfig(step=step), {"model": node})
+
+    def _with_kept_steps(self, name: str) -> ModelConfig:
+        """A model that keeps the steps which others start from."""
+        model, others = self._study.models[name], self._study.models.values()
+        wanted = {other.at_step for other in others if other.base == name and other.at_step is not None}
+        return model.model_copy(update={"kept_steps": tuple(sorted({*model.kept_steps, *wanted}))})
 
     def _base_name(self, model: str) -> str:
         slug = re.sub(r"[^a-z0-9_.]+", "-", model.lower()).strip("-.")[-40:].strip("-.") or "model"
@@ -170,12 +184,12 @@ class _GraphBuilder:
             self._model_node(name)
             return
         tokenizer_role, tokenizer = self._tokenizer_of(model)
-        inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._model_node(model.base)}
+        inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._origin(model.base, model.at_step)}
         for index, phase in enumerate(model.phases):
             tokens = {"corpus": self._corpus_node(phase.corpus), tokenizer_role: tokenizer}
             part = f"{phase.corpus}--{tokenizer.partition('/')[2]}"
             inputs[f"tokens:{index}"] = self._add("tokens", part, TokensConfig(), tokens)
-        self._add("pretrain", name, model, inputs)
+        self._add("pretrain", name, self._with_kept_steps(name), inputs)
 
     def _tokenizer_of(self, model: ModelConfig) -> tuple[str, str]:
         """Role and id of the node whose tokenizer a model has: its own, or that of the model it starts from."""

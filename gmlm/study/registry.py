@@ -37,12 +37,13 @@ STAGES: dict[str, StageEntry] = {
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=2),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=3),
+    "checkpoint": StageEntry("gmlm.pretraining.kept_steps:publish_checkpoint", "pretrain"),
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=2),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),
     "audit": StageEntry("gmlm.audit.audit:audit", "audit", revision=2),
-    "report": StageEntry("gmlm.report.report:build_report", "report", revision=4),
+    "report": StageEntry("gmlm.report.report:build_report", "report", revision=5),
 }
 """Every stage, in the order in which a study needs them."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -57,21 +57,32 @@ class Checkpoints:
     """The checkpoints of one training, on one rank. Methods are called on every rank alike."""
 
     def __init__(
-        self, place: CheckpointPlace, optimisation: OptimisationConfig, world: World, fingerprint: str
+        self,
+        place: CheckpointPlace,
+        optimisation: OptimisationConfig,
+        world: World,
+        fingerprint: str,
+        always: Collection[int] = (),
     ) -> None:
         self._place, self._optimisation, self._world, self._fingerprint = place, optimisation, world, fingerprint
+        self._always = frozenset(always)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: _Pending | None = None
 
     def begin(self, state: TrainingState, engine: Engine) -> None:
         """Take a snapshot, and begin to write it; waits for the one before."""
         self.finish(state)
-        name, started = _name(state.step), perf_counter()
+        name, started = step_name(state.step), perf_counter()
         with self._explained():
             self._place.prepare(self._world)
             writers = engine.snapshot()
         written = self._thread.submit(self._write, name, writers)
         self._pending = _Pending(_as_json(state, engine, self._fingerprint), started, written)
+
+    def due(self, state: TrainingState) -> bool:
+        """Whether a checkpoint is to be begun after this step."""
+        every, step = self._optimisation.checkpoint_every, state.step
+        return state.stopped or step == state.steps or step in self._always or (every > 0 and step % every == 0)
 
     @property
     def idle(self) -> bool:
@@ -89,7 +100,7 @@ class Checkpoints:
         saved, started, files = self._pending.state, self._pending.started, self._written()
         if self._world.is_main:
             with self._explained():
-                self._place.complete(_name(saved["step"]), {**saved, "files": files}, self._world)
+                self._place.complete(step_name(saved["step"]), {**saved, "files": files}, self._world)
                 self._place.remove_all_but(self._kept())
         self._world.barrier()
         state.checkpoint_step = saved["step"]
@@ -156,7 +167,7 @@ class Checkpoints:
 
     def _kept(self) -> set[str]:
         scores = {int(name[5:]): self._score(name) for name in self._place.whole()}
-        return {_name(step) for step in kept_steps(scores, self._optimisation)}
+        return {step_name(step) for step in kept_steps(scores, self._optimisation, self._always)}
 
     def _score(self, name: str) -> float | None:
         try:
@@ -180,7 +191,8 @@ class Checkpoints:
             raise StorageError(f"a checkpoint cannot be written: {error}", where=str(folder)) from None
 
 
-def _name(step: int) -> str:
+def step_name(step: int) -> str:
+    """Name of the checkpoint of a step."""
     return f"step-{step:08d}"
 
 

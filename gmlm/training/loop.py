@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
@@ -42,13 +42,15 @@ def train(
     seed: int,
     fingerprint: str,
     checkpoints: Path | CheckpointPlace | None = None,
+    kept_steps: Collection[int] = (),
     hooks: Sequence[Hook] = (),
     description: str = "Train",
 ) -> TrainingResult:
     """Train a model in place for a number of optimiser steps, going on where a checkpoint stands.
 
     Batches, dropout and learning rate are pure functions of (seed, step): on a CPU, n steps, a kill and the rest equal
-    one uninterrupted run bit for bit. A finished run leaves a last checkpoint, so calling again restores its result.
+    one uninterrupted run bit for bit. A finished run leaves a last checkpoint, so calling again restores its result,
+    and those of `kept_steps`.
 
     Raises:
         CheckpointMismatchError: `checkpoints` holds other work.
@@ -58,7 +60,7 @@ def train(
     """
     world = join_world()
     place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
-    saved = Checkpoints(place, optimisation, world, fingerprint) if place is not None else None
+    saved = Checkpoints(place, optimisation, world, fingerprint, kept_steps) if place is not None else None
     run = _Run(lambda: open_engine(model, loss, optimisation, world), batches, steps, optimisation, seed, world, saved)
 
     with (
@@ -140,7 +142,7 @@ class _Run:
         if saved is not None:
             if not writing:
                 saved.complete(self.state)
-            if stop or _checkpoint_is_due(self.state, self._optimisation):
+            if stop or saved.due(self.state):
                 saved.begin(self.state, self.engine)
         return stop
 
@@ -160,11 +162,6 @@ def _log(state: TrainingState) -> None:
         mean = math.fsum(state.unlogged) / len(state.unlogged)
         state.curve.append(LossPoint(state.step, mean, state.learning_rate))
         state.unlogged.clear()
-
-
-def _checkpoint_is_due(state: TrainingState, optimisation: OptimisationConfig) -> bool:
-    every = optimisation.checkpoint_every
-    return state.stopped or state.step == state.steps or (every > 0 and state.step % every == 0)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from gmlm.config import StudyConfig, ablation_points, parse_study
+from gmlm.config import ModelConfig, StudyConfig, ablation_points, parse_study
 from gmlm.errors import ConfigError
 
 STUDY = """
@@ -68,6 +68,25 @@ def test_a_quality_threshold_is_a_recipe_of_its_own() -> None:
     assert study.models["continued.quality-0.8"].phases[-1].corpus == "clinical.quality-0.8"
 
 
+def test_checkpoints_along_one_run_are_shown_as_tokens_from_the_base_to_the_end() -> None:
+    study = study_of("seen: {models: [continued], checkpoints: [1, 3, 4]}")
+    assert study.models["continued.step-3"] == ModelConfig(base="continued", at_step=3)
+    points = [(point.setting, point.value, point.model) for point in ablation_points(study)]
+    assert points == [
+        ("tokens seen", 8192, "continued.step-1"),
+        ("tokens seen", 3 * 8192, "continued.step-3"),
+        ("tokens seen", 4 * 8192, "continued"),
+    ]
+
+
+def test_at_zero_tokens_stands_what_the_model_starts_from() -> None:
+    text = STUDY.format(ablations="seen: {models: [late], checkpoints: [0, 2]}")
+    study = parse_study(
+        text.replace("models:\n", "models:\n  late: {base: other, phases: [{corpus: notes, steps: 3}]}\n", 1)
+    )
+    assert [(point.value, point.model) for point in ablation_points(study)] == [(0, "other"), (16384, "late.step-2")]
+
+
 def test_an_expanded_study_that_is_written_and_read_is_the_same() -> None:
     study = study_of("masks: {models: [continued], mask_rate: [0.15, 0.4]}")
     assert StudyConfig.model_validate(json.loads(study.model_dump_json())) == study
@@ -82,6 +101,7 @@ def test_an_expanded_study_that_is_written_and_read_is_the_same() -> None:
         ("a: {models: [base], steps: [1]}", "'base' is no model of this study with a phase"),
         ("a: {models: [continued], mask_rate: [1.5]}", "ablations.a.mask_rate.0: Input should be less than 1"),
         ("a: {models: [continued], corpus: [note]}", "did you mean 'notes'?"),
+        ("a: {models: [continued], checkpoints: [0, 2]}", "before its last phase 'continued' is no model"),
     ],
 )
 def test_a_mistake_is_named(ablations: str, message: str) -> None:

@@ -31,6 +31,18 @@ def test_a_point_has_the_score_and_interval_of_its_model(study):
     assert {key: second[key] for key in ("mean", "low", "high")} == {key: row[key] for key in ("mean", "low", "high")}
 
 
+def test_values_are_written_out(study):
+    values = (
+        AblationPoint(ablation="a", setting="tokens seen", series="continued", value=value, model="continued")
+        for value in (0, 1_126_400, 0.5)
+    )
+    run = study.run("report/values", *study.nodes)
+    report = build_report(ReportConfig(study="s", ablations=tuple(values)), run)
+    made = json.loads(study.read(report, "report.json"))["ablations"]
+    assert [point["value"] for point in made[0]["lines"]["continued"]] == ["0", "1,126,400", "0.5"]
+    assert "by tokens seen: continued" in study.read(report, "report.html")
+
+
 def test_a_value_without_a_score_is_left_out(study):
     made = json.loads(pages_with(study, "continued", "never-trained")["report.json"])["ablations"]
     assert [point["value"] for point in made[0]["lines"]["continued"]] == ["0.15"]

@@ -80,6 +80,41 @@ evaluation: {models: [b], baseline: a, seeds: [1]}
     assert first != second
 
 
+CHECKPOINTS = """
+name: x
+sources: {t: {reader: text, path: t}}
+recipes: {r: {sources: {t: {}}}}
+tasks: {ner: {kind: token_classification, reader: conll, path: t}}
+models:
+  whole: {base: org/model, phases: [{corpus: r, steps: 9}]}
+  early: {base: whole, at_step: 3}
+  further: {base: whole, at_step: 5, phases: [{corpus: r, steps: 2}]}
+evaluation: {models: [early, further], baseline: whole, seeds: [1]}
+"""
+
+
+def test_a_model_at_a_step_comes_from_the_one_run_which_keeps_it() -> None:
+    graph = build_graph(parse_study(CHECKPOINTS))
+    assert graph["pretrain/whole"].config.model_dump()["kept_steps"] == (3, 5)
+    assert graph["checkpoint/whole.step-3"].inputs == {"model": "pretrain/whole"}
+    assert graph["finetune/early--ner--1"].inputs["model"] == "checkpoint/whole.step-3"
+    assert graph["pretrain/further"].inputs["base"] == "checkpoint/whole.step-5"
+    assert graph["finetune/whole--ner--1"].inputs["model"] == "pretrain/whole"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("at_step: 3", "at_step: 9"), "below the 9 steps of the last phase"),
+        (("base: whole, at_step: 3", "base: org/model, at_step: 3"), r"models\.early\.base.*not defined"),
+        (("steps: 9", "steps: 9, optimisation: {engine: deepspeed}"), "use engine 'torch'"),
+    ],
+)
+def test_a_step_that_no_run_keeps_is_refused(change: tuple[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_graph(parse_study(CHECKPOINTS.replace(*change)))
+
+
 def test_a_circle_is_refused() -> None:
     text = """
 name: x
