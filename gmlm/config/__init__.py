@@ -12,7 +12,7 @@ from gmlm.config.corpora import (
     TokensConfig,
     TreatmentConfig,
 )
-from gmlm.config.evaluation import FLOOR, EvaluationConfig, FloorConfig, ImportConfig
+from gmlm.config.evaluation import FLOOR, CombinedTask, EvaluationConfig, FloorConfig, ImportConfig
 from gmlm.config.load import load_study, parse_study, study_text
 from gmlm.config.models import ArchitectureConfig, BaseModelConfig, CheckpointConfig, ModelConfig, PhaseConfig
 from gmlm.config.optimisation import OptimisationConfig
@@ -42,6 +42,7 @@ __all__ = [
     "CanaryConfig",
     "CellConfig",
     "CheckpointConfig",
+    "CombinedTask",
     "DecodingConfig",
     "EndpointConfig",
     "EvaluationConfig",

@@ -13,6 +13,22 @@ FLOOR = "floor"
 """Name under which the floors stand beside the models."""
 
 
+class CombinedTask(Frozen):
+    """Levels of nested spans that are predicted by one task each and scored together."""
+
+    tasks: tuple[Name, ...] = Field(min_length=2)
+    """Tasks of token classification on the same documents. A span counts on its own level only, as in GermEval 2014."""
+    dropped_endings: tuple[str, ...] = ()
+    """Endings of labels that make no difference: with `deriv` and `part` a PERderiv counts as a PER."""
+
+    @property
+    def convention(self) -> str:
+        """How it is scored, in words."""
+        endings = f"; the endings {', '.join(self.dropped_endings)} of labels make no difference"
+        levels = f"micro F1 over exact spans of the levels {', '.join(self.tasks)}, each on its own level"
+        return levels + (endings if self.dropped_endings else "")
+
+
 class EvaluationConfig(Frozen):
     """Which cells are run and how they are compared."""
 
@@ -33,6 +49,8 @@ class EvaluationConfig(Frozen):
     floors: bool = False
     """Also score a simple method without an encoder on every task: a CRF on entities, a linear SVM on character n-grams
     for labels, a TF-IDF search for answers."""
+    combined: dict[Name, CombinedTask] = Field(default_factory=dict)
+    """Scores over several levels of nested spans together; each stands in the table like a task."""
     systems: dict[Name, dict[Name, tuple[str, ...]]] = Field(default_factory=dict)
     """Other systems that join the table: by system and task the files with their predictions of the test set, one file
     a run. JSONL with `id` and `predicted`, CLEF's `id<TAB>label|label` (.tsv, .txt) or SQuAD's JSON of answers."""

@@ -32,6 +32,8 @@ def check_references(study: StudyConfig) -> None:
 def _check_systems(study: StudyConfig) -> None:
     if study.evaluation is None:
         return
+    if both := set(study.evaluation.combined) & set(study.tasks):
+        raise ValueError(f"evaluation.combined: {sorted(both)[0]!r} is the name of a task; choose another")
     systems = [*study.evaluation.systems, *([FLOOR] if study.evaluation.floors else [])]
     for system in systems:
         if system in study.models or systems.count(system) > 1:
@@ -82,19 +84,31 @@ def _suggestion(name: str, defined: Mapping[str, object]) -> str:
 def _references(study: StudyConfig) -> Iterator[Reference]:
     yield from _corpus_references(study)
     yield from _model_references(study)
-    if study.evaluation is not None:
-        for model in (*study.evaluation.models, study.evaluation.baseline):
-            yield "evaluation.models", model, study.models
-        for task in study.evaluation.tasks:
-            yield "evaluation.tasks", task, study.tasks
-        for system, predictions in study.evaluation.systems.items():
-            for task in predictions:
-                yield f"evaluation.systems.{system}", task, study.tasks
+    yield from _evaluation_references(study)
     for task in (*study.report.public_tasks, *study.report.published):
         yield "report", task, study.tasks
     if study.audit is not None:
         for model in study.audit.models:
             yield "audit.models", model, study.models
+
+
+def _evaluation_references(study: StudyConfig) -> Iterator[Reference]:
+    if (evaluation := study.evaluation) is None:
+        return
+    for model in (*evaluation.models, evaluation.baseline):
+        yield "evaluation.models", model, study.models
+    for task in evaluation.tasks:
+        yield "evaluation.tasks", task, study.tasks
+    compared = evaluation.tasks or tuple(study.tasks)
+    spans = {
+        name: task for name, task in study.tasks.items() if name in compared and task.kind == "token_classification"
+    }
+    for name, levels in evaluation.combined.items():
+        for task in levels.tasks:
+            yield f"evaluation.combined.{name}.tasks (compared, of spans)", task, spans
+    for system, predictions in evaluation.systems.items():
+        for task in predictions:
+            yield f"evaluation.systems.{system}", task, study.tasks
 
 
 def _corpus_references(study: StudyConfig) -> Iterator[Reference]:

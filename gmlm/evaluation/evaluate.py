@@ -11,6 +11,7 @@ import numpy as np
 from gmlm.config import EvaluationConfig, TaskConfig
 from gmlm.errors import ModelMismatchError
 from gmlm.evaluation.comparison import Cells, evaluate_task
+from gmlm.evaluation.levels import combine_levels
 from gmlm.evaluation.scores import Prediction
 from gmlm.manifest import Manifest, read_file
 from gmlm.stage import StageRun
@@ -66,7 +67,7 @@ def to_json(record: Mapping[str, Any]) -> bytes:
 def compare_cells(
     config: EvaluationConfig, tasks: Mapping[str, TaskConfig], cells: Mapping[str, Cells], seed: int
 ) -> dict[str, Any]:
-    """All tasks' scores and comparisons, and the mean over tasks of each system that has all of them.
+    """All tasks' scores and comparisons, combined levels too, and the mean over tasks of each system that has them all.
 
     Args:
         config: Of the comparison.
@@ -74,6 +75,9 @@ def compare_cells(
         cells: Predictions by task, system and seed.
         seed: Of the study.
     """
+    levels = {name: combine_levels(name, each, cells) for name, each in config.combined.items()}
+    cells = {**cells, **{name: runs for name, runs in levels.items() if runs}}
+    tasks = {**tasks, **{name: tasks[config.combined[name].tasks[0]] for name in levels if name in cells}}
     comparisons = sum(len(systems) - 1 for systems in cells.values() if config.baseline in systems)
     level = (1 - config.confidence) / max(1, comparisons)
     found = {}
@@ -81,8 +85,10 @@ def compare_cells(
         for task, systems in cells.items():
             _check_same_documents(task, systems)
             found[task] = evaluate_task(config, task, tasks[task], systems, level, seed)
+            if task in levels:
+                found[task]["convention"] = config.combined[task].convention
             bar.advance()
-    return {"tasks": found, "average": _average(found)}
+    return {"tasks": found, "average": _average({task: row for task, row in found.items() if task not in levels})}
 
 
 def _check_same_documents(task: str, cells: Cells) -> None:

@@ -134,7 +134,8 @@ def _ablation(made: Ablation, name: str) -> Plot:
         axes.set_xticks(range(len(ticks)), [str(value) for value in ticks])
         axes.set_xlabel(made.setting.replace("_", " "))
         axes.set_ylabel(made.metric)
-        axes.legend(loc="best")
+        if len(made.lines) > 1:
+            axes.legend(loc="best")
         svg = to_svg(drawn, name)
     words = (
         f"{series} {', '.join(f'{score(p.mean)} at {p.value}' for p in points)}"

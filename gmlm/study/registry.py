@@ -41,7 +41,7 @@ STAGES: dict[str, StageEntry] = {
     "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=2),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
-    "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=2),
+    "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=3),
     "audit": StageEntry("gmlm.audit.audit:audit", "audit", revision=2),
     "report": StageEntry("gmlm.report.report:build_report", "report", revision=5),
 }
