@@ -47,11 +47,12 @@ class Settings:
     max_length: int
 
     def own(self) -> FinetuneConfig:
-        """As gmlm takes them, with the Trainer's weight decay."""
+        """As gmlm takes them, with the Trainer's weight decay, and one tag a word as run_ner has it."""
         return FinetuneConfig(
             epochs=self.epochs,
             batch_size=self.batch_size,
             max_length=self.max_length,
+            tagging="words",
             optimisation=OptimisationConfig(
                 learning_rate=self.learning_rate, precision=self.precision, weight_decay=0.0
             ),

@@ -50,6 +50,10 @@ class FinetuneConfig(Frozen):
     long_documents: Literal["max", "mean", "head_tail"] = "max"
     """How a document longer than a window gets one set of labels (multi-label): from the largest or the mean logit of
     all its windows, or from one window of its first quarter and its last three (Sun et al. 2019)."""
+    tagging: Literal["tokens", "words"] = "tokens"
+    """What gets a tag (token classification): every token, so that a span may begin or end within a word; or the first
+    token of each word (Devlin et al. 2019; the default of run_ner), which is easier to learn, and where a span that
+    begins or ends within a word is tagged as a whole word and counted as `unplaceable`."""
     imbalance: Literal["none", "weighted", "focal"] = "none"
     """What helps rare labels (multi-label): a label's positives weigh as much as its negatives, or focal loss with
     gamma 2 (Lin et al. 2017), which leaves well-learnt labels alone."""

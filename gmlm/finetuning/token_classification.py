@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ from gmlm.config import FinetuneConfig
 from gmlm.finetuning.batching import Batch, TrainingItem, padded, run_windows
 from gmlm.finetuning.examples import Example, SpanDocument
 from gmlm.finetuning.objective import Encoder, Predicted
-from gmlm.finetuning.spans import OUTSIDE, decode_spans, encode_spans, tag_names
+from gmlm.finetuning.spans import OUTSIDE, Offsets, decode_spans, encode_spans, tag_names
 from gmlm.finetuning.windows import TokenizedText, Window, merge_windows, tokenize
 from gmlm.training.heads import run_with_head
 
 IGNORED = -100
-"""Target of special tokens, which the cross entropy leaves out."""
+"""Target of tokens without a tag, such as special ones, which the cross entropy leaves out."""
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class TokenClassification:
@@ -28,7 +30,7 @@ class TokenClassification:
 
     def __init__(self, encoder: Encoder, config: FinetuneConfig, labels: Sequence[str]) -> None:
         self._encoder, self._windower = encoder, encoder.windower(config)
-        self._tags = tag_names(labels)
+        self._tags, self._by_word = tag_names(labels), config.tagging == "words"
         self.unplaceable = 0
 
     def load_model(self) -> nn.Module:
@@ -41,11 +43,18 @@ class TokenClassification:
         """One item a window; the target is a tag index for each input id."""
         items = []
         for document, tokens, windows in self._read(examples):
-            tags, unplaceable = encode_spans(document.spans, tokens.offsets)
+            tagged = self._tagged(document, tokens)
+            tags, unplaceable = encode_spans(document.spans, _extents(tagged, tokens.offsets))
             self.unplaceable += unplaceable
-            indices = [self._tags.index(tag) for tag in tags]
+            indices = [IGNORED] * len(tokens.ids)
+            for token, tag in zip(tagged, tags, strict=True):
+                indices[token] = self._tags.index(tag)
             items += [TrainingItem((window,), _target(window, indices)) for window in windows]
         return items
+
+    def _tagged(self, document: SpanDocument, tokens: TokenizedText) -> list[int]:
+        """The tokens that get a tag."""
+        return word_starts(document.text, tokens.offsets) if self._by_word else list(range(len(tokens.ids)))
 
     def _read(self, examples: Sequence[Example]) -> list[tuple[SpanDocument, TokenizedText, list[Window]]]:
         documents = [example for example in examples if isinstance(example, SpanDocument)]
@@ -65,14 +74,16 @@ class TokenClassification:
         return loss
 
     def outputs(self, model: nn.Module, examples: Sequence[Example], description: str) -> list[Any]:
-        """The offsets of each text's tokens and their logits, (tokens, tags)."""
+        """Of each text what gets a tag, each first and last character, and its logits, (as many, tags)."""
         read = self._read(examples)
         every = [window for _, _, windows in read for window in windows]
         rows = iter(run_windows(model, every, self._encoder.padding, lambda result: result.logits, description))
-        return [
-            (tokens.offsets, merge_windows(windows, [next(rows) for _ in windows], len(tokens.ids)))
-            for _, tokens, windows in read
-        ]
+        found = []
+        for document, tokens, windows in read:
+            tagged = self._tagged(document, tokens)
+            logits = merge_windows(windows, [next(rows) for _ in windows], len(tokens.ids))
+            found.append((_extents(tagged, tokens.offsets), logits[tagged]))
+        return found
 
     def tune(self, outputs: Sequence[Any], dev: Sequence[Example]) -> float | None:
         """There is nothing to tune."""
@@ -83,6 +94,18 @@ class TokenClassification:
         return [
             [vars(span) for span in decode_spans(best_tags(logits, self._tags), offsets)] for offsets, logits in outputs
         ]
+
+
+def word_starts(text: str, offsets: Sequence[Offsets]) -> list[int]:
+    """The tokens that words begin with, and the first one; a word is a run of letters and digits, or a mark."""
+    starts = {word.start() for word in _WORD.finditer(text)}
+    return [i for i, (start, end) in enumerate(offsets) if i == 0 or (start in starts and end > start)]
+
+
+def _extents(tagged: Sequence[int], offsets: Sequence[Offsets]) -> list[Offsets]:
+    """Characters of each tagged token with those up to the next tagged one."""
+    ends = [offsets[following - 1][1] for following in [*tagged[1:], len(offsets)]] if tagged else []
+    return [(offsets[token][0], end) for token, end in zip(tagged, ends, strict=True)]
 
 
 def _target(window: Window, indices: Sequence[int]) -> list[int]:
