@@ -55,6 +55,8 @@ def test_the_controlled_study_compares_at_equal_steps_with_five_seeds_and_floors
     assert len(study.tasks) == 3
     shuffled, translated = study.recipes["shuffled"], study.recipes["translated"]
     assert shuffled == translated.model_copy(update={"shuffle_words": "corpus"})
+    assert study.models["base"].architecture == plain.models["base"].architecture
+    assert study.models["base"].phases[0].steps > plain.models["base"].phases[0].steps
     assert (study.store, study.models["translated"]) == (plain.store, plain.models["translated"])
 
 
