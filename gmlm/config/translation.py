@@ -95,6 +95,20 @@ def is_inside(url: str) -> bool:
         return "." not in host or host.endswith((".svc", ".cluster.local", ".internal", ".local", ".localhost"))
 
 
+class ShortlistConfig(Frozen):
+    """The output tokens that CTranslate2 chooses from, by the sources' tokens: faster, at some risk in quality."""
+
+    parallel: str | None = None
+    """JSONL file (may be gzipped) of parallel text to learn from, as in TranslatorTraining; left out for a model that
+    is trained: it learns from the same pairs. A model's own translations serve best."""
+    pairs: int = Field(20_000, gt=0)
+    """Most pairs to learn from, evenly spread over the file; each takes some 50 kB of memory meanwhile."""
+    candidates: int = Field(50, gt=0)
+    """Likeliest translations of each source token."""
+    frequent: int = Field(500, ge=0)
+    """Most frequent output tokens, which are always allowed."""
+
+
 class TranslatorConfig(Frozen):
     """A translation model and how it decodes."""
 
@@ -110,11 +124,23 @@ class TranslatorConfig(Frozen):
     """Engine, beams and batches."""
     references: tuple[Name, ...] = ()
     """References of the study that this translator is scored on."""
+    shortlist: ShortlistConfig | None = None
+    """Let CTranslate2 choose among likely output tokens only; null takes the whole vocabulary."""
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
         if sum(origin is not None for origin in (self.model, self.train, self.endpoint)) != 1:
             raise ValueError("give exactly one of 'model', 'train' and 'endpoint'")
+        return self
+
+    @model_validator(mode="after")
+    def _shortlist_can_be_learnt(self) -> Self:
+        if self.shortlist is None:
+            return self
+        if self.endpoint is not None or self.decoding.engine != "ctranslate2":
+            raise ValueError("'shortlist' needs the engine ctranslate2")
+        if self.train is None and self.shortlist.parallel is None:
+            raise ValueError("'shortlist' of a 'model' needs 'parallel': text to learn from")
         return self
 
 

@@ -60,17 +60,24 @@ def _files_of(config: object, study_folder: Path) -> Iterable[Path]:
         return dict.fromkeys([*files, *companions(config, files)])
     if isinstance(config, ImportConfig):
         return [resolve_path(config.path, study_folder)]
-    if isinstance(config, TranslatorConfig) and config.train is not None:
-        return [resolve_path(config.train.parallel, study_folder)]
-    if isinstance(config, TranslatorConfig) and config.endpoint is not None:
-        return []
-    if isinstance(config, TranslatorConfig | BaseModelConfig):
+    if isinstance(config, TranslatorConfig):
+        return _translator_files(config, study_folder)
+    if isinstance(config, BaseModelConfig):
         return _model_files(config.model or "", study_folder)
     if isinstance(config, TranslateConfig) and (quality := config.translation.quality) and quality.estimator:
         return _folder_files(resolve_path(quality.estimator, study_folder), "quality: {estimator: ...}")
     if isinstance(config, TranslatorScoreConfig):
         return _reference_files(config.reference, study_folder)
     return []
+
+
+def _translator_files(config: TranslatorConfig, study_folder: Path) -> list[Path]:
+    files = [resolve_path(config.train.parallel, study_folder)] if config.train is not None else []
+    if config.model is not None:
+        files += _model_files(config.model, study_folder)
+    if config.shortlist is not None and config.shortlist.parallel is not None:
+        files.append(resolve_path(config.shortlist.parallel, study_folder))
+    return list(dict.fromkeys(files))
 
 
 def _deidentification_files(config: object, study_folder: Path) -> dict[str, Path]:

@@ -40,13 +40,21 @@ def read_reference(reference: ReferenceConfig, folder: Path) -> list[Pair]:
         InputNotFoundError: A file is missing.
     """
     source = resolve_path(reference.source, folder)
-    if reference.target is None:
-        pairs = [_checked(line, f"{source.name}:{number}") for number, line in enumerate(_lines(source), start=1)]
-    else:
-        pairs = _aligned(source, resolve_path(reference.target, folder))
+    target = reference.target
+    pairs = read_pairs(source) if target is None else _aligned(source, resolve_path(target, folder))
     if not pairs:
         raise DataFormatError("holds no segments", where=source.name, fix="give parallel text to score on")
     return pairs
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """The pairs of a JSONL file (.gz too).
+
+    Raises:
+        DataFormatError: A line holds no pair.
+        InputNotFoundError: The file is missing.
+    """
+    return [_checked(line, f"{path.name}:{number}") for number, line in enumerate(_lines(path), start=1)]
 
 
 def _aligned(source: Path, target: Path) -> list[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from transformers import AutoConfig
@@ -15,9 +16,11 @@ from gmlm.shards import Quarantine
 from gmlm.stage import StageRun
 from gmlm.training.model_source import model_files, model_folder
 from gmlm.translation.engines.engine import ENDPOINT_FILE, MODEL_FOLDER
+from gmlm.translation.engines.shortlist import SHORTLIST_FILE
 from gmlm.translation.licences import check_licence
 from gmlm.translation.marian import train_marian, training_json
-from gmlm.translation.parallel import read_training_pairs
+from gmlm.translation.parallel import Pair, read_pairs, read_training_pairs
+from gmlm.translation.shortlist import write_shortlist
 
 
 def build_translator(config: TranslatorConfig, run: StageRun) -> Manifest:
@@ -53,6 +56,7 @@ def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun
     trained = train_marian(
         pairs, training, scratch=run.scratch, seed=run.seed, fingerprint=run.fingerprint, name=run.name
     )
+    shortlist = _shortlist(config, trained.folder, run, pairs)
     files = run.upload_folder(trained.folder, MODEL_FOLDER)
     files += [run.write("training.json", training_json(trained.record)), *quarantine.write()]
     counters = {
@@ -61,6 +65,7 @@ def _train(config: TranslatorConfig, training: TranslatorTraining, run: StageRun
         **quarantine.counters(),
         "dropped": trained.too_long,
         "parameters": trained.record["parameters"],
+        **shortlist,
     }
     metrics = {"training_loss": trained.record["curve"][-1]["loss"]}
     return run.publish("model", config, files, counters=counters, metrics=metrics)
@@ -74,8 +79,22 @@ def _copy(config: TranslatorConfig, model: str, run: StageRun) -> Manifest:
     for file in model_files(folder):
         shutil.copyfile(file, copy / file.name)
     _check_architecture(model, copy)
+    shortlist = _shortlist(config, copy, run, [])
     files = run.upload_folder(copy, MODEL_FOLDER)
-    return run.publish("model", config, files, counters={"in": 1, "out": 1, "rejected": 0})
+    return run.publish("model", config, files, counters={"in": 1, "out": 1, "rejected": 0, **shortlist})
+
+
+def _shortlist(config: TranslatorConfig, folder: Path, run: StageRun, pairs: Sequence[Pair]) -> dict[str, int]:
+    """Write the shortlist into the model's folder, where it is asked for, and tell its source tokens.
+
+    It is learnt from its own parallel text, or from the pairs that the model is trained on.
+    """
+    if config.shortlist is None:
+        (folder / SHORTLIST_FILE).unlink(missing_ok=True)
+        return {}
+    if config.shortlist.parallel is not None:
+        pairs = read_pairs(resolve_path(config.shortlist.parallel, run.study_folder))
+    return {"shortlist tokens": write_shortlist(folder, pairs, config.shortlist)}
 
 
 def _require_safetensors(model: str, folder: Path) -> None:

@@ -15,6 +15,7 @@ from gmlm.storage.files import explained
 from gmlm.telemetry import get_logger
 from gmlm.translation.engines.engine import TranslationModel
 from gmlm.translation.engines.fsmt import MODEL_TYPE, FsmtConverter
+from gmlm.translation.engines.shortlist import SHORTLIST_FILE
 from gmlm.translation.engines.t5 import UnscaledT5Loader
 
 log = get_logger(__name__)
@@ -59,7 +60,8 @@ def _convert(folder: Path, output: Path) -> None:
     fsmt = _architecture(folder) == MODEL_TYPE
     try:
         converter = FsmtConverter(folder) if fsmt else TransformersConverter(str(folder))
-        converter.convert(str(output), force=True)
+        shortlist = folder / SHORTLIST_FILE
+        converter.convert(str(output), vmap=str(shortlist) if shortlist.is_file() else None, force=True)
     except ValueError as error:
         unknown = "No conversion is registered" in str(error)
         raise ModelMismatchError(

@@ -10,6 +10,7 @@ import torch
 from gmlm.config import DecodingConfig, RetryConfig
 from gmlm.translation.engines.conversion import converted
 from gmlm.translation.engines.engine import Direction, TranslationModel
+from gmlm.translation.engines.shortlist import Shortlist
 from gmlm.translation.engines.vocabulary import Vocabulary
 
 
@@ -19,6 +20,7 @@ class CTranslate2Engine:
     def __init__(self, model: TranslationModel, decoding: DecodingConfig, direction: Direction = "en-de") -> None:
         self._vocabulary = Vocabulary(model.folder, decoding.max_length, direction)
         self._search = {"beam_size": decoding.beam_size}
+        self._shortlist = Shortlist.read(model.folder)
         self._translator = ctranslate2.Translator(
             str(converted(model)),
             device=decoding.device,
@@ -37,17 +39,32 @@ class CTranslate2Engine:
         return self._vocabulary.lengths(texts)
 
     def translate(self, batch: Sequence[str], retry: RetryConfig | None = None) -> list[str]:
-        """Translate segments as one batch."""
+        """Translate segments as one batch, or as two if a shortlist covers some of them only; retries are free."""
         encoded = self._vocabulary.encode(batch)
         self._vocabulary.check(batch, encoded)
+        sources = [self._vocabulary.source_tokens(ids) for ids in encoded]
+        shortlist = self._shortlist if retry is None else None
+        covered = [shortlist is not None and shortlist.covers(tokens) for tokens in sources]
+        outputs = [""] * len(sources)
+        for restricted in (True, False):
+            chosen = [place for place, is_covered in enumerate(covered) if is_covered is restricted]
+            made = self._decode([sources[place] for place in chosen], retry, restricted=restricted)
+            for place, output in zip(chosen, made, strict=True):
+                outputs[place] = output
+        return outputs
+
+    def _decode(self, sources: list[list[str]], retry: RetryConfig | None, *, restricted: bool) -> list[str]:
+        if not sources:
+            return []
         target = self._vocabulary.target_token
         results = self._translator.translate_batch(
-            [self._vocabulary.source_tokens(ids) for ids in encoded],
-            target_prefix=[[target]] * len(batch) if target else None,
+            sources,
+            target_prefix=[[target]] * len(sources) if target else None,
             **self._search if retry is None else retry.model_dump(),
             max_input_length=0,
             max_decoding_length=self._vocabulary.target_limit,
             return_scores=False,
+            use_vmap=restricted,
         )
         tokens = (result.hypotheses[0][1 if target else 0 :] for result in results)
         return [self._vocabulary.decode(self._vocabulary.target_ids(hypothesis)) for hypothesis in tokens]

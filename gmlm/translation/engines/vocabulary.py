@@ -92,6 +92,11 @@ class Vocabulary:
         ids: list[list[int]] = self.tokenizer([self._prefix + text for text in texts], verbose=False)["input_ids"]
         return ids
 
+    def encode_targets(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token numbers of German texts as outputs."""
+        ids: list[list[int]] = self.tokenizer(text_target=list(texts), verbose=False)["input_ids"]
+        return ids
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Lengths in tokens."""
         return [len(ids) for ids in self.encode(texts)]

@@ -43,6 +43,18 @@ def _cache_in_tmp(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
 
 
 @pytest.fixture(scope="session")
+def pairs() -> list[Pair]:
+    """What the tiny translator is trained on."""
+    return PAIRS
+
+
+@pytest.fixture(scope="session")
+def training() -> TranslatorTraining:
+    """How it is trained."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scratch = tmp_path_factory.mktemp("translator")
     return train_marian(PAIRS, TINY, scratch=scratch, seed=13, fingerprint="tiny").folder
