@@ -148,8 +148,8 @@ def _loop(step: Step, profile: "Profile") -> Any:
     @pipeline(name=step.name)
     def loop(nodes: list[str], store: str, plan: str, study_folder: str = "") -> None:
         with dsl.ParallelFor(nodes, parallelism=profile.parallelism) as node:
-            inputs = {} if step.by_shard else {"study_folder": study_folder}  # shards lie in the store
-            configure(component(store=store, plan=plan, node=node, **inputs, **settings), profile, name)
+            inputs = {"store": store, "plan": plan, "node": node, "study_folder": study_folder}
+            configure(component(**inputs, **settings), profile, name)
 
     return loop
 

@@ -8,6 +8,7 @@ from gmlm.config import TranslateConfig
 from gmlm.errors import GmlmError
 from gmlm.kubernetes.node import WORTH_A_RETRY
 from gmlm.kubernetes.planning import missing_inputs, select_nodes, study_of
+from gmlm.kubernetes.study_folder import local_study_folder
 from gmlm.storage import Store, open_store
 from gmlm.study.plan import Plan, PlannedNode
 from gmlm.study.plan_file import read_plan
@@ -39,10 +40,16 @@ def plan_shards(store: str, plan: str, tasks: int) -> list[str]:
     return found
 
 
-def translate_shard(store: str, plan: str, shard: str) -> str:
+def translate_shard(store: str, plan: str, shard: str, study_folder: str = "") -> str:
     """Translate shards from the given one on until all of its translation are finished; say what became of it.
 
     An error that would come again is logged here, and recorded by the task that merges, which meets it as well.
+
+    Args:
+        store: The store of the study.
+        plan: Key of the plan.
+        shard: From `plan_shards`.
+        study_folder: As for `plan_study`: a model that estimates quality may lie there.
 
     Raises:
         GmlmError: One of WORTH_A_RETRY.
@@ -56,7 +63,7 @@ def translate_shard(store: str, plan: str, shard: str) -> str:
     if missing := missing_inputs(planned, node, opened):
         return f"left out; not finished: {', '.join(missing)}"
     try:
-        _work(opened, planned, node, study_of(plan), int(first))
+        _work(opened, planned, node, study_of(plan), study_folder, int(first))
     except WORTH_A_RETRY:
         raise
     except GmlmError as error:
@@ -65,12 +72,13 @@ def translate_shard(store: str, plan: str, shard: str) -> str:
     return "done"
 
 
-def _work(store: Store, plan: Plan, node: PlannedNode, study: str, first: int) -> None:
+def _work(store: Store, plan: Plan, node: PlannedNode, study: str, study_folder: str, first: int) -> None:
     from gmlm.telemetry.exporting import exported
     from gmlm.translation.translate import work_on
 
+    folder = local_study_folder(study_folder, {raw.name for raw in node.raw_inputs})
     with exported(study, node.node.id):
-        work_on(_config(node), stage_run(node, plan, store, Path(), _scratch(store, node)), first)
+        work_on(_config(node), stage_run(node, plan, store, folder, _scratch(store, node)), first)
 
 
 def _config(node: PlannedNode) -> TranslateConfig:

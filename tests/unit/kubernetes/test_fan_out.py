@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
 from gmlm.errors import ConfigError, ModelMismatchError, StorageError
+from gmlm.kubernetes import fan_out
 from gmlm.kubernetes.fan_out import plan_shards, translate_shard
 from gmlm.kubernetes.node import run_planned_node
 from gmlm.kubernetes.planning import plan_study
 from gmlm.storage import open_store
+from gmlm.storage.local import LocalStore
 from gmlm.study import commands
 from gmlm.study.selection import Selection
 
@@ -25,8 +28,21 @@ translators:
     train: {parallel: pairs.jsonl, vocab_size: 110, hidden_size: 8, layers: 1, heads: 1, feed_forward_size: 8, steps: 1}
     decoding: {max_length: 20, compute_type: float32}
 translations:
-  german: {source: notes, translator: small, documents_per_shard: 4, max_flagged_ratio: 1}
+  german:
+    source: notes
+    translator: small
+    documents_per_shard: 4
+    max_flagged_ratio: 1
+    quality: {retry: null, estimator: models/estimator}
 """
+
+
+def write_estimator(folder: Path) -> None:
+    """A classifier with random weights and one label."""
+    tokens = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "dose", "is", "mg")
+    BertTokenizerFast(vocab={token: number for number, token in enumerate(tokens)}).save_pretrained(folder)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    BertForSequenceClassification(BertConfig(vocab_size=len(tokens), num_labels=1, **sizes)).save_pretrained(folder)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +53,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, rows in (("pairs", pairs), ("notes", notes)):
         (folder / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
+    write_estimator(folder / "models" / "estimator")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         commands.run(folder / "study.yaml", Selection(), store=str(folder / "alone"), observer=lambda *_: None)
@@ -66,8 +83,9 @@ def test_workers_begin_spread_over_the_shards(planned: Any, tasks: int, starts: 
 def test_shards_made_by_tasks_and_merged_are_those_of_one_process(planned: Any, study: Path) -> None:
     store, plan = planned
     shards = plan_shards(store, plan, 3)
-    assert [translate_shard(store, plan, shard) for shard in shards] == ["done"] * 3
-    result = run_planned_node(store, plan, "translate/german")
+    folder = str(study.parent)  # the estimator's path is relative to it
+    assert [translate_shard(store, plan, shard, folder) for shard in shards] == ["done"] * 3
+    result = run_planned_node(store, plan, "translate/german", folder)
     assert result.manifest is not None
     assert result.manifest.counters["in"] == 18
     assert translation(store) == translation(str(study.parent / "alone"))
@@ -75,8 +93,24 @@ def test_shards_made_by_tasks_and_merged_are_those_of_one_process(planned: Any, 
     assert translate_shard(store, plan, shards[0]) == "finished before"
 
 
+def test_an_estimator_is_copied_from_a_study_folder_on_s3(
+    planned: Any, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, bucket = fan_out.local_study_folder, LocalStore(study.parent)
+    monkeypatch.setattr("gmlm.kubernetes.study_folder.open_store", lambda address: bucket)
+    asked: list[Path] = []
+    monkeypatch.setattr(fan_out, "local_study_folder", lambda *given: asked.append(opened(*given)) or asked[-1])
+    assert translate_shard(*planned, "translate/german#0", "s3://bucket/study") == "done"
+    assert (asked[0] / "models" / "estimator" / "model.safetensors").is_file()
+    assert not (asked[0] / "notes.jsonl").exists()
+
+
+def test_shards_whose_estimator_is_not_found_are_left_to_the_task_that_merges(planned: Any) -> None:
+    assert translate_shard(*planned, "translate/german#0") == "failed"
+
+
 def test_merging_alone_makes_what_is_missing(planned: Any, study: Path) -> None:
-    assert run_planned_node(*planned, "translate/german").status == "done"
+    assert run_planned_node(*planned, "translate/german", str(study.parent)).status == "done"
     assert translation(planned[0]) == translation(str(study.parent / "alone"))
 
 
