@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.uint32]
 Offsets = npt.NDArray[np.int64]
 
 _TABLE_SIZE = 0x10000
 _NOT_IN_TABLE = 1
+_DOUBLED = "ß"
+"""Folds to two characters, and is common."""
 
 
 def character_values(texts: Sequence[str]) -> tuple[Values, Offsets]:
@@ -22,37 +23,31 @@ def character_values(texts: Sequence[str]) -> tuple[Values, Offsets]:
     A table folds the case at a third of the time of `str.casefold`. It knows no characters that fold to several, but
     for the commonest; texts with others, or with characters beyond Unicode's first plane, are folded by Python.
     """
-    codes, ends = _codes(texts, doubled="ß")
-    values = _looked_up(codes)
+    joined, sizes = " ".join([*texts, ""]), [len(text) + 1 for text in texts]
+    if _DOUBLED in joined:
+        joined = joined.replace(_DOUBLED, _DOUBLED.casefold())
+        sizes = [size + text.count(_DOUBLED) for size, text in zip(sizes, texts, strict=True)]
+    # Two bytes a character: what needs more is encoded as two surrogates, which the table does not know.
+    values = _table().take(np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), np.uint16))
     if (values == _NOT_IN_TABLE).any():
-        codes, ends = _codes([text.casefold() for text in texts])
-        values = _looked_up(codes)
-        rare = np.flatnonzero(values == _NOT_IN_TABLE)
-        values[rare] = [_value(code) for code in codes[rare].tolist()]
-    return values, ends
+        return _folded_by_python([text.casefold() for text in texts])
+    return values, np.cumsum(sizes, dtype=np.int64)
 
 
-def _codes(texts: Sequence[str], doubled: str = "") -> tuple[Codes, Offsets]:
-    """Code points of all texts and the ends of the texts; a character is replaced by its folded two."""
-    joined, ends = " ".join([*texts, ""]), np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
-    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    if doubled and doubled in joined:
-        ends += np.searchsorted(np.flatnonzero(codes == ord(doubled)), ends)
-        folded = joined.replace(doubled, doubled.casefold())
-        codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), np.uint32)
-    return codes, ends
-
-
-def _looked_up(codes: Codes) -> Values:
-    if codes.size and codes.max() >= _TABLE_SIZE:
-        codes = np.minimum(codes, _TABLE_SIZE)
-    return _table().take(codes)
+def _folded_by_python(texts: Sequence[str]) -> tuple[Values, Offsets]:
+    """The values of texts whose case is folded."""
+    codes = np.frombuffer(" ".join([*texts, ""]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    values = _table().take(np.minimum(codes, _TABLE_SIZE))
+    rare = np.flatnonzero(values == _NOT_IN_TABLE)
+    values[rare] = [_value(code) for code in codes[rare].tolist()]
+    return values, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
 
 
 @cache
 def _table() -> Values:
     folded = [chr(code).casefold() for code in range(_TABLE_SIZE)]
     values = [_value(ord(character)) if len(character) == 1 else _NOT_IN_TABLE for character in folded]
+    values[0xD800:0xE000] = [_NOT_IN_TABLE] * 0x800
     return np.array([*values, _NOT_IN_TABLE], np.uint64)
 
 

@@ -18,7 +18,7 @@ BANDS, ROWS = 16, 8
 PERMUTATIONS = BANDS * ROWS
 SHINGLE = 5
 """Words of one shingle."""
-BLOCK_VALUES = 1 << 15
+BLOCK_VALUES = 1 << 16
 """Shingles whose permuted values are held at once: small enough for a processor's second cache."""
 SEED = 0x6D6C6D
 

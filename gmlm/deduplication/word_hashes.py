@@ -52,9 +52,11 @@ def word_hashes(texts: Sequence[str]) -> Hashed:
         return Hashed(np.empty(0, np.uint64), np.zeros(len(texts) + 1, np.int64))
     first = _starts(values != 0)
     powers, inverses = _powers(_room(values.size))
-    # What lies between words is 0 and adds nothing to the sum of the word before it.
+    # What lies between words is 0 and adds nothing; sums wrap around, so the difference of two is that of their words.
     values *= powers[: values.size]
-    sums = np.add.reduceat(values, first) if first.size else values[:0]
+    before = np.zeros(values.size + 1, np.uint64)
+    np.cumsum(values, out=before[1:])
+    sums = np.diff(before[first], append=before[-1:])
     return Hashed(mixed(sums * inverses[first]), np.concatenate([[0], np.searchsorted(first, ends)]).astype(np.int64))
 
 
@@ -63,22 +65,41 @@ def ngram_hashes(words: Hashed, n: int) -> Hashed:
     lengths = np.diff(words.offsets)
     counts = np.where(lengths >= n, lengths - n + 1, np.minimum(lengths, 1))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    starts = np.arange(offsets[-1]) + np.repeat(words.offsets[:-1] - offsets[:-1], counts)
-    sizes = np.repeat(np.minimum(lengths, n), counts)
+    # From every word on, in whole rows; n-grams that would reach into the next text are then left out.
     padded = np.concatenate([words.values, np.zeros(n, np.uint64)])
-    total = sizes.astype(np.uint64) * _coefficient(n)
-    short = bool((sizes < n).any())
+    everywhere = np.full(words.values.size, _coefficient(n)) * np.uint64(n)
     for position in range(n):
-        term = padded[starts + position] * _coefficient(position)
-        total += np.where(sizes > position, term, np.uint64(0)) if short else term
+        everywhere += padded[position : position + everywhere.size] * _coefficient(position)
+    total = everywhere[_begins(words.offsets, lengths, n)]
+    for text in np.flatnonzero((lengths > 0) & (lengths < n)):
+        total[offsets[text]] = _short(words.values[words.offsets[text] : words.offsets[text + 1]], n)
     return Hashed(mixed(total), offsets)
+
+
+def _begins(offsets: Offsets, lengths: Offsets, n: int) -> npt.NDArray[np.bool_]:
+    """At which words an n-gram begins: all but the last n - 1 of each text, and the first of a text that is shorter."""
+    begins = np.ones(offsets[-1], bool)
+    for back in range(1, n):
+        begins[offsets[1:][lengths > back] - back] = False
+    return begins
+
+
+def _short(words: Hashes, n: int) -> np.uint64:
+    """The unfinished hash of a text with fewer than n words."""
+    factors = np.array([_coefficient(position) for position in range(words.size)], np.uint64)
+    length: Hashes = np.full(1, _coefficient(n)) * np.uint64(words.size)
+    return np.uint64((np.append(words * factors, length)).sum())
 
 
 def mixed(values: Hashes) -> Hashes:
     """SplitMix64's finaliser: every bit of the result depends on every bit of the value."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    room = values >> np.uint64(30)
+    mixing = values ^ room
+    mixing *= np.uint64(0xBF58476D1CE4E5B9)
+    mixing ^= np.right_shift(mixing, np.uint64(27), out=room)
+    mixing *= np.uint64(0x94D049BB133111EB)
+    mixing ^= np.right_shift(mixing, np.uint64(31), out=room)
+    return mixing
 
 
 def _coefficient(position: int) -> np.uint64:
