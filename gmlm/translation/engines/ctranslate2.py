@@ -20,7 +20,8 @@ class CTranslate2Engine:
     def __init__(self, model: TranslationModel, decoding: DecodingConfig, direction: Direction = "en-de") -> None:
         self._vocabulary = Vocabulary(model.folder, decoding.max_length, direction)
         self._search = {"beam_size": decoding.beam_size}
-        self._shortlist = Shortlist.read(model.folder)
+        # It is learnt from English to German: the way back is free of it.
+        self._shortlist = Shortlist.read(model.folder) if direction == "en-de" else None
         self._translator = ctranslate2.Translator(
             str(converted(model)),
             device=decoding.device,

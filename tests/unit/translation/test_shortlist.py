@@ -84,6 +84,15 @@ def test_a_retry_is_free_of_the_shortlist(copy, tiny_model, sentences):
     assert engine(copy, "retried").translate(sentences[:3], retry) == free.translate(sentences[:3], retry)
 
 
+def test_a_translator_back_into_english_is_free_of_the_shortlist(copy, tiny_model, sentences):
+    restrict(copy, "", Vocabulary(copy, 100).tokenizer.get_vocab())
+    decoding = DecodingConfig(compute_type="float32", device="cpu")
+    free, back = (
+        open_engine(model, decoding, "de-en") for model in (tiny_model, TranslationModel(copy, "shortlist-back"))
+    )
+    assert back.translate(sentences[:3]) == free.translate(sentences[:3])
+
+
 def test_rare_source_tokens_are_unknown_and_tokens_may_stay_as_they_are(copy, pairs):
     write_shortlist(copy, [*pairs, pairs[0]._replace(en="zz", de="zz")], ShortlistConfig(candidates=3, frequent=2))
     found = lines_of(copy)
