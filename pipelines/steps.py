@@ -65,6 +65,7 @@ PRETRAINING = Phase(
     "pretraining",
     (
         Step("tokenizers", build_corpus, "build_corpus", ("tokenizer",)),
+        Step("vocabularies", build_corpus, "build_corpus", ("vocabulary",)),
         Step("tokens", build_corpus, "build_corpus", ("tokens",)),
         Step("models", pretrain, "pretrain", ("pretrain",)),
         Step("checkpoints", ingest, "ingest", ("checkpoint",)),

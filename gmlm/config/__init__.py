@@ -14,7 +14,14 @@ from gmlm.config.corpora import (
 )
 from gmlm.config.evaluation import FLOOR, CombinedTask, EvaluationConfig, FloorConfig, ImportConfig
 from gmlm.config.load import load_study, parse_study, study_text
-from gmlm.config.models import ArchitectureConfig, BaseModelConfig, CheckpointConfig, ModelConfig, PhaseConfig
+from gmlm.config.models import (
+    ArchitectureConfig,
+    BaseModelConfig,
+    CheckpointConfig,
+    ModelConfig,
+    PhaseConfig,
+    VocabularyConfig,
+)
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.config.report import ReportConfig, ReportSettings
 from gmlm.config.study import StudyConfig
@@ -73,6 +80,7 @@ __all__ = [
     "TranslatorScoreConfig",
     "TranslatorTraining",
     "TreatmentConfig",
+    "VocabularyConfig",
     "ablation_points",
     "load_study",
     "parse_study",

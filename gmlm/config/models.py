@@ -58,6 +58,31 @@ class PhaseConfig(Frozen):
         return self
 
 
+class VocabularyConfig(Frozen):
+    """New whole words for the tokenizer of the model that an encoder starts from.
+
+    Their rows begin as the means of the rows of their pieces. Needs a WordPiece, byte-level BPE or SentencePiece
+    (Unigram) tokenizer; texts without new words are tokenised as before.
+    """
+
+    words: tuple[str, ...] = ()
+    """Words to add, such as names of drugs."""
+    corpus: Name | None = None
+    """Recipe whose words are added: those by which it has the fewest tokens."""
+    number: int = Field(1000, gt=0)
+    """Words of the corpus that are added, at most."""
+    min_documents: int = Field(50, gt=0)
+    """Words of the corpus that occur in fewer documents are left out; in clinical text they may be names of people."""
+    min_pieces: int = Field(3, gt=1)
+    """Words of the corpus that the tokenizer takes into fewer pieces are left out."""
+
+    @model_validator(mode="after")
+    def _some_origin(self) -> Self:
+        if not self.words and self.corpus is None:
+            raise ValueError("give 'words', 'corpus' or both")
+        return self
+
+
 class ModelConfig(Frozen):
     """An encoder of the study."""
 
@@ -71,6 +96,8 @@ class ModelConfig(Frozen):
     """Pre-training, phase after phase; none takes the base as it is."""
     kept_steps: tuple[Annotated[int, Field(gt=0)], ...] = ()
     """Steps of the last phase whose weights stay beside the last ones; those of `at_step` of other models are added."""
+    vocabulary: VocabularyConfig | None = None
+    """New words for the tokenizer of the base, before the first phase."""
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
@@ -80,6 +107,10 @@ class ModelConfig(Frozen):
             raise ValueError("a model from scratch needs at least one phase")
         if self.at_step is not None and self.base is None:
             raise ValueError("'at_step' needs a 'base'")
+        if self.vocabulary is not None and self.base is None:
+            raise ValueError("'vocabulary' adds words to the tokenizer of a 'base'; train a larger tokenizer instead")
+        if self.vocabulary is not None and not self.phases:
+            raise ValueError("a model with new words needs at least one phase, which trains them")
         return self
 
     @model_validator(mode="after")

@@ -138,5 +138,7 @@ def _model_references(study: StudyConfig) -> Iterator[Reference]:
             yield f"models.{name}.base", model.base or "", study.models
         if model.architecture is not None:
             yield f"models.{name}.architecture.tokenizer", model.architecture.tokenizer, study.tokenizers
+        if model.vocabulary is not None and model.vocabulary.corpus is not None:
+            yield f"models.{name}.vocabulary.corpus", model.vocabulary.corpus, study.recipes
         for index, phase in enumerate(model.phases):
             yield f"models.{name}.phases.{index}.corpus", phase.corpus, study.recipes

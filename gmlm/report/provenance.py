@@ -19,6 +19,7 @@ STAGE_ORDER = (
     "treatment",
     "tokenizer",
     "base-model",
+    "vocabulary",
     "tokens",
     "pretrain",
     "checkpoint",

@@ -17,7 +17,6 @@ from gmlm.config import (
     FinetuneConfig,
     FloorConfig,
     ImportConfig,
-    ModelConfig,
     ReportConfig,
     StudyConfig,
     TaskConfig,
@@ -183,22 +182,40 @@ class _GraphBuilder:
         if not model.phases:
             self._model_node(name)
             return
-        tokenizer_role, tokenizer = self._tokenizer_of(model)
-        inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._origin(model.base, model.at_step)}
+        tokenizer_role, tokenizer = self._tokenizer_of(name)
+        inputs = {"tokenizer": tokenizer} if model.base is None else {"base": self._start_node(name)}
         for index, phase in enumerate(model.phases):
             tokens = {"corpus": self._corpus_node(phase.corpus), tokenizer_role: tokenizer}
             part = f"{phase.corpus}--{tokenizer.partition('/')[2]}"
             inputs[f"tokens:{index}"] = self._add("tokens", part, TokensConfig(), tokens)
         self._add("pretrain", name, self._with_kept_steps(name), inputs)
 
-    def _tokenizer_of(self, model: ModelConfig) -> tuple[str, str]:
+    def _start_node(self, name: str) -> str:
+        """Id of the node with the weights that a model's first phase starts from: its base, or that with new words."""
+        model = self._study.models[name]
+        base, vocabulary = self._origin(model.base or "", model.at_step), model.vocabulary
+        if vocabulary is None:
+            return base
+        inputs = {"base": base}
+        if vocabulary.corpus is not None:
+            inputs["corpus"] = self._corpus_node(vocabulary.corpus)
+        # Models that differ in their phases alone share the node, and so the tokenised corpora.
+        for node in self._nodes.values():
+            if node.stage == "vocabulary" and node.config == vocabulary and node.inputs == inputs:
+                return node.id
+        return self._add("vocabulary", name, vocabulary, inputs)
+
+    def _tokenizer_of(self, name: str) -> tuple[str, str]:
         """Role and id of the node whose tokenizer a model has: its own, or that of the model it starts from."""
         seen: list[str] = []
-        while model.base in self._study.models:
+        model = self._study.models[name]
+        while model.vocabulary is None and model.base in self._study.models:
             if model.base in seen:
                 raise ConfigError(f"models start from each other in a circle: {' -> '.join(seen)}", where="models")
             seen.append(model.base)
-            model = self._study.models[model.base]
+            name, model = model.base, self._study.models[model.base]
+        if model.vocabulary is not None:
+            return "model", self._start_node(name)
         if model.architecture is not None:
             return "tokenizer", f"tokenizer/{model.architecture.tokenizer}"
         return "model", self._model_node(model.base or "")
@@ -232,7 +249,8 @@ class _GraphBuilder:
             if reference is None or not read:
                 what = "there is no model to compare with that has not read its text"
                 raise ConfigError(what, where=f"audit: {name}", fix="set 'reference', or audit a continued model")
-            inputs = {"model": self._model_node(name), "reference": self._model_node(reference)}
+            untrained = self._model_node(reference) if audit.reference else self._start_node(name)
+            inputs = {"model": self._model_node(name), "reference": untrained}
             inputs |= {f"corpus:{corpus}": self._corpus_node(corpus) for corpus in read}
             self._add("audit", name, audit.model_copy(update={"models": (name,)}), inputs)
 

@@ -35,6 +35,7 @@ STAGES: dict[str, StageEntry] = {
     "treatment": StageEntry("gmlm.corpus.treatment:treat_corpus", "build-corpus"),
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
     "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
+    "vocabulary": StageEntry("gmlm.pretraining.vocabulary:extend_vocabulary", "build-corpus"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=2),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=3),
     "checkpoint": StageEntry("gmlm.pretraining.kept_steps:publish_checkpoint", "pretrain"),
