@@ -8,18 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmlm.config import StudyConfig, load_study
+from gmlm.config import ModelConfig, StudyConfig, load_study
 from gmlm.config.paths import expand_variables
 from gmlm.errors import ConfigError, GmlmError
 from gmlm.manifest import Manifest, find_manifest, read_file, read_manifest
 from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
 from gmlm.study.graph import build_graph
+from gmlm.study.node import Node
 from gmlm.study.plan import Plan, plan_study
 from gmlm.study.plan_file import write_study
 from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
+from gmlm.study.scaling import scaling_of
 from gmlm.study.selection import Selection
-from gmlm.study.sharding import Gpus, sharding_of
+from gmlm.study.sharding import Gpus, lowest_stage, sharding_of
 from gmlm.telemetry.metrics import name_study
 
 
@@ -75,11 +77,19 @@ def plan(path: Path, *, store: str | None = None, gpus: Gpus | None = None) -> s
             seconds = estimate.seconds(speed)
             figures = (_count(estimate.tokens), _count(estimate.memory) + "B", _duration(seconds))
             if gpus is not None and planned.node.stage == "pretrain":
-                stages.append(sharding_of(node_id, estimate.parameters, gpus))
+                stages.append(_on_gpus(planned.node, estimate.parameters, gpus))
         rows.append((node_id, state, *figures))
     done = f"{len(manifests)} of {len(study.plan.nodes)} stages done"
     note = "Estimates hold for training on this machine; memory is without activations."
     return "\n\n".join([_table(rows), f"{done}. {note}", *stages])
+
+
+def _on_gpus(node: Node, parameters: int, gpus: Gpus) -> str:
+    """The ZeRO stage of a pre-training, and what its last phase would send."""
+    text, stage = sharding_of(node.id, parameters, gpus), lowest_stage(parameters, gpus)
+    if stage is None or gpus.number == 1 or not isinstance(node.config, ModelConfig):
+        return text
+    return f"{text}\n{scaling_of(parameters, node.config.phases[-1].batch_tokens, gpus.number, stage)}"
 
 
 def _finished(study: OpenStudy) -> dict[str, Manifest]:

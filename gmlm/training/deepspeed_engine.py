@@ -234,6 +234,10 @@ def _deepspeed_config(optimisation: OptimisationConfig) -> dict[str, Any]:
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": 1,
         "gradient_clipping": optimisation.max_gradient_norm,
-        "zero_optimization": {"stage": optimisation.zero_stage},
+        "zero_optimization": {
+            "stage": optimisation.zero_stage,
+            # By default stages 1 and 2 all-reduce all gradients and throw most of them away: half as much again.
+            "use_multi_rank_bucket_allreduce": False,
+        },
         "steps_per_print": 10**9,
     }
