@@ -26,21 +26,7 @@ def fresh() -> torch.nn.Module:
 
 def main() -> None:
     torch.set_num_threads(1)
-    texts = mlm.documents()
-    rows, joined = mlm.with_special_tokens(texts), mlm.concatenated(texts)
-    found = mlm.interleaved(
-        {
-            "own": lambda: mlm.own(fresh(), texts, steps=6, batch_tokens=4096, precision="bf16"),
-            "concatenated": lambda: mlm.trainer(fresh(), joined, steps=4, batch_size=8, precision="bf16"),
-            "dynamic padding": lambda: mlm.trainer(fresh(), rows, steps=12, batch_size=8, precision="bf16"),
-            "group_by_length": lambda: mlm.trainer(
-                fresh(), rows, steps=12, batch_size=8, precision="bf16", grouped=True
-            ),
-        },
-        ROUNDS,
-    )
-    figures = {f"{name} tokens/s": value for name, value in found.items()}
-    figures |= {f"ratio to {name}": found["own"] / value for name, value in found.items() if name != "own"}
+    figures = mlm.figures_of(mlm.beside_the_trainer(fresh, padded_steps=12, rounds=ROUNDS))
     finish(
         "deberta",
         figure=figures["ratio to dynamic padding"],

@@ -194,3 +194,34 @@ def interleaved(measures: Mapping[str, Measure], rounds: int) -> dict[str, float
         for name, measure in measures.items():
             samples[name].append(measure())
     return {name: statistics.median(values) for name, values in samples.items()}
+
+
+def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: int, rounds: int) -> dict[str, float]:
+    """Real tokens per CPU-second here and by the Trainer in its three usual settings, bf16, by name of the setting.
+
+    Args:
+        fresh: Makes the encoder, with the same weights each time.
+        padded_steps: Steps of eight padded documents, which are much shorter than those of eight whole rows.
+        rounds: Of which the median is taken.
+    """
+    texts = documents()
+    rows, joined = with_special_tokens(texts), concatenated(texts)
+
+    def padded(*, grouped: bool) -> float:
+        return trainer(fresh(), rows, steps=padded_steps, batch_size=8, precision="bf16", grouped=grouped)
+
+    return interleaved(
+        {
+            "own": lambda: own(fresh(), texts, steps=6, batch_tokens=4096, precision="bf16"),
+            "concatenated": lambda: trainer(fresh(), joined, steps=4, batch_size=8, precision="bf16"),
+            "dynamic padding": lambda: padded(grouped=False),
+            "group_by_length": lambda: padded(grouped=True),
+        },
+        rounds,
+    )
+
+
+def figures_of(found: Mapping[str, float], prefix: str = "") -> dict[str, float]:
+    """Tokens per second, and the ratios to each peer, with names for the record."""
+    ratios = {f"{prefix}ratio to {name}": found["own"] / value for name, value in found.items() if name != "own"}
+    return {f"{prefix}{name} tokens/s": value for name, value in found.items()} | ratios
