@@ -13,7 +13,7 @@ from gmlm.config.optimisation import OptimisationConfig
 class ArchitectureConfig(Frozen):
     """An encoder that is trained from scratch."""
 
-    model_type: Literal["bert", "roberta", "electra", "deberta-v2", "modernbert"] = "bert"
+    model_type: Literal["bert", "roberta", "electra", "deberta-v2", "modernbert", "eurobert"] = "bert"
     """Architecture by its name in transformers."""
     tokenizer: Name
     """Tokenizer of the study."""

@@ -86,8 +86,13 @@ class Encoder:
         """The encoder in fp32 with a fresh head.
 
         Raises:
-            ModelMismatchError: Weights of the encoder itself are missing from the folder.
+            ModelMismatchError: Weights of the encoder itself are missing from the folder, or transformers has no such
+                head for its architecture.
         """
+        config = AutoConfig.from_pretrained(self.folder, local_files_only=True)
+        if type(config) not in model_class._model_mapping:
+            what = f"transformers has no {model_class.__name__.removeprefix('Auto')} of the kind {config.model_type!r}"
+            raise ModelMismatchError(what, where=self.folder.name, fix="leave the model out of this task")
         level = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()  # it would report the missing head, which is the point
         transformers_logging.disable_progress_bar()

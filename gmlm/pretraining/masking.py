@@ -58,6 +58,9 @@ def vocabulary_of(tokenizer: Any, name: str) -> Vocabulary:
         ModelMismatchError: It lacks one of the special tokens of masked language modelling.
     """
     named = {kind: getattr(tokenizer, f"{kind}_token_id") for kind in ("cls", "sep", "pad", "mask")}
+    # EuroBERT's tokenizer, made after Llama's, calls them beginning and end of text.
+    for kind, other in (("cls", "bos"), ("sep", "eos")):
+        named[kind] = getattr(tokenizer, f"{other}_token_id") if named[kind] is None else named[kind]
     if missing := [kind for kind, token in named.items() if token is None]:
         raise ModelMismatchError(
             f"the tokenizer has no {', '.join(missing)} token", where=name, fix="use a tokenizer made for encoders"

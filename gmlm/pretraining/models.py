@@ -121,7 +121,7 @@ def build_encoder(config: ArchitectureConfig, tokenizer: Any, longest_row: int, 
 def _special_ids(known: Mapping[str, Any], tokenizer: Any) -> dict[str, int]:
     """The tokenizer's special ids under the names that the architecture has a default for; bos is cls, eos is sep."""
     ids = {"pad": tokenizer.pad_token_id, "cls": tokenizer.cls_token_id, "sep": tokenizer.sep_token_id}
-    ids |= {"bos": ids["cls"], "eos": ids["sep"]}
+    ids |= {"bos": ids["cls"], "eos": ids["sep"], "mask": tokenizer.mask_token_id}
     return {f"{kind}_token_id": token for kind, token in ids.items() if known.get(f"{kind}_token_id") is not None}
 
 

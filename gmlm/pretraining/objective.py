@@ -71,6 +71,7 @@ _HEADS: Mapping[str, Head] = {
     "camembert": _roberta,
     "electra": _electra,
     "modernbert": _modernbert,
+    "eurobert": _roberta,
     "deberta-v2": _deberta_v2,
 }
 """From hidden states at the targets to logits, by model type in transformers."""

@@ -25,7 +25,7 @@ from gmlm.training.stream import Bucket, buckets_of, by_bucket
 ATTENTION = "gmlm_documents"
 """Name of our attention among those of transformers."""
 
-PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "deberta-v2"})
+PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "eurobert", "deberta-v2"})
 """Architectures whose documents share a stream; tested against single documents."""
 
 
@@ -109,11 +109,14 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention within documents; arguments (1, heads, tokens, head size), result (1, tokens, heads, head size).
 
-    `sliding_window` is what transformers hands to flash attention: one more than the places seen to each side.
+    Where heads share keys and values, as in large EuroBERT models, these have fewer heads. `sliding_window` is what
+    transformers hands to flash attention: one more than the places seen to each side.
     """
 
     def attend(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
         q, k, v = (part.transpose(1, 2) for part in padded)
+        if (sharing := q.shape[1] // k.shape[1]) > 1:
+            k, v = k.repeat_interleave(sharing, 1), v.repeat_interleave(sharing, 1)
         scale = scaling or q.shape[-1] ** -0.5
         return _attend(q, k, v, _mask(bucket, sliding_window, q.device), scale, dropout).transpose(1, 2)
 

@@ -46,7 +46,7 @@ def _distance(name: str, numbers: Mapping[str, int], top: int) -> int:
     """Layers above a parameter's own: 0 for the head, top + 1 for the embeddings."""
     if name in numbers:
         return top - numbers[name]
-    return top + 1 if "embeddings" in name else 0
+    return top + 1 if "embeddings" in name or "embed_tokens" in name else 0
 
 
 def _by_dimension(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -111,6 +111,15 @@ def spans_of(chosen: np.ndarray) -> list[int]:
     return list((np.argwhere(edges == -1) - np.argwhere(edges == 1))[:, 1])
 
 
+def test_beginning_and_end_of_text_stand_in_for_cls_and_sep(tokenizer: PreTrainedTokenizerFast) -> None:
+    """As in EuroBERT's tokenizer."""
+    tokenizer.bos_token, tokenizer.eos_token = tokenizer.cls_token, tokenizer.sep_token
+    tokenizer.cls_token = tokenizer.sep_token = None
+    found = vocabulary_of(tokenizer, "eurobert")
+    assert (found.cls, found.sep) == (2, 3)
+    assert found.special[[2, 3]].all()
+
+
 def test_spans_have_the_mask_rate_exactly_and_spanberts_lengths(vocabulary: Vocabulary) -> None:
     ids = np.full(SHAPE, 7)
     wide = mask(replace(vocabulary, continues_word=np.zeros(vocabulary.size, bool)), ids, rate=0.05, masking="span")

@@ -16,6 +16,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "roberta": {"pad_token_id": 0, "max_position_embeddings": 40},
     "electra": {"embedding_size": 16},
     "modernbert": {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
+    "eurobert": {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3},
     "deberta-v2": {"relative_attention": True, "pos_att_type": "p2c|c2p"},
     "distilbert": {"dim": 32, "hidden_dim": 32, "n_layers": 2, "n_heads": 2},
 }

@@ -70,7 +70,7 @@ def test_the_model_learns_its_corpus(make_run: MakeRun, inputs: dict[str, Manife
     assert [point["step"] for point in report["curve"]] == list(range(5, 61, 5))
 
 
-@pytest.mark.parametrize("model_type", ["bert", "roberta", "electra", "modernbert", "deberta-v2"])
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "electra", "modernbert", "eurobert", "deberta-v2"])
 def test_every_architecture_trains_and_loads_again(
     model_type: str, make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "camembert": {"pad_token_id": 1},
     "electra": {"embedding_size": 16},
     "modernbert": {"local_attention": 8, "global_attn_every_n_layers": 2},
+    "eurobert": {"num_attention_heads": 4, "num_key_value_heads": 2},
     "deberta-v2": {
         "relative_attention": True,
         "position_buckets": 8,
@@ -40,8 +41,12 @@ def tiny(model_type: str, attention: str = "eager", **more: Any) -> PreTrainedMo
         vocab_size=50,
         max_position_embeddings=64,
         attn_implementation=attention,
-        **({} if model_type == "distilbert" else sizes),
-        **{"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, **SETTINGS[model_type], **more},
+        **{
+            **({} if model_type == "distilbert" else sizes),
+            **{"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3},
+            **SETTINGS[model_type],
+            **more,
+        },
     )
     model = AutoModelForMaskedLM.from_config(config).eval()
     for parameter in model.parameters():  # Initial weights are too small for leaks to be seen.
