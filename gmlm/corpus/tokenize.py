@@ -27,6 +27,8 @@ TOKEN_SCHEMA = pa.schema(
 )
 TRAIN = "train"
 """Folder of the tokenised training documents."""
+CHARACTERS = "characters_per_token"
+"""Metric; `characters_per_token: SOURCE` is that of one source."""
 BATCH = 256
 """Documents given to the tokenizer at once."""
 
@@ -41,6 +43,7 @@ class TokenCount:
     unknown: int = 0
     characters: int = 0
     by_source: Counter[str] = field(default_factory=Counter)
+    characters_by_source: Counter[str] = field(default_factory=Counter)
     entries: list[FileEntry] = field(default_factory=list)
 
 
@@ -49,7 +52,8 @@ def tokenize_corpus(config: TokensConfig, run: StageRun) -> Manifest:
 
     The tokenizer is that of the role `tokenizer`, or the one in the folder of the role `model`. A row's id is
     `SOURCE/ID` of its document. in = out + dropped; dropped are documents without a single token. The counters
-    `tokens: SOURCE` tell the tokens to train on of each source, repeats included.
+    `tokens: SOURCE` tell the tokens to train on of each source, repeats included. The metrics `characters_per_token`
+    and `characters_per_token: SOURCE` are of training and held-out documents together.
 
     Raises:
         EmptyCorpusError: There is no token to train on.
@@ -116,6 +120,7 @@ def _tokenized(
             count.characters += sum(map(len, texts))
             bar.advance(len(rows))
             for row, ids in zip(rows, encoded, strict=True):
+                count.characters_by_source[row["source"]] += len(row["text"])
                 count.unknown += ids.count(tokenizer.unk_token_id)
                 count.by_source[row["source"]] += len(ids)
                 if ids:
@@ -136,4 +141,10 @@ def _counters(train: TokenCount, holdout: TokenCount) -> dict[str, int]:
 def _metrics(train: TokenCount, holdout: TokenCount) -> dict[str, float]:
     tokens = train.tokens + holdout.tokens
     unknown = (train.unknown + holdout.unknown) / tokens
-    return {"unknown_ratio": unknown, "characters_per_token": (train.characters + holdout.characters) / tokens}
+    by_source = train.by_source + holdout.by_source
+    characters = train.characters_by_source + holdout.characters_by_source
+    return {
+        "unknown_ratio": unknown,
+        CHARACTERS: (train.characters + holdout.characters) / tokens,
+        **{f"{CHARACTERS}: {source}": characters[source] / count for source, count in sorted(by_source.items())},
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -38,7 +39,20 @@ class HoldoutEvaluation:
         every: int,
         observe: Callable[[Mapping[str, Any]], object] = lambda figures: None,
         characters_per_token: float | None = None,
+        by_source: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
+        """Set up the evaluation.
+
+        Args:
+            corpus: Held-out documents.
+            vocabulary: Of the tokenizer.
+            settings: Of the phase; lengths and packing are taken from them.
+            every: Steps between evaluations; 0 for one at the end alone.
+            observe: Gets the figures of each evaluation.
+            characters_per_token: Of the corpus; without it there are no bits per character.
+            by_source: The same of each source that has one.
+        """
+        self._characters_by_source = by_source
         self._every, self._observe, self._sources = every, observe, corpus.sources
         self._characters_per_token = characters_per_token
         fixed = BatchSettings(
@@ -62,7 +76,8 @@ class HoldoutEvaluation:
     def evaluate(self, model: torch.nn.Module, step: int) -> dict[str, Any]:
         """Mean loss in nats over all masked tokens, its exponential, and both for each source if there are several.
 
-        Bits per character can be compared between tokenizers: loss / ln 2 over the corpus' mean characters per token.
+        Bits per character can be compared between tokenizers: loss / ln 2 over the mean characters per token, of the
+        corpus or of the source.
         """
         model.eval()
         device = next(model.parameters()).device
@@ -82,7 +97,7 @@ class HoldoutEvaluation:
         figures: dict[str, Any] = {"step": step, **_figures(total / max(1.0, targets), self._characters_per_token)}
         if by_source:
             figures["sources"] = {
-                name: {**_figures(loss, None), "targets": count}
+                name: {**_figures(loss, self._characters_by_source.get(name)), "targets": count}
                 for name, loss, count in zip(self._sources, *by_source.means(), strict=True)
             }
         self._observe(figures)

@@ -23,6 +23,9 @@ from gmlm.training.distributed import join_world
 from gmlm.training.divergence import HISTORY as ROLLBACKS
 from gmlm.training.encoders import packable
 
+CHARACTERS = "characters_per_token"
+"""Metric of a tokenised corpus; `characters_per_token: SOURCE` is that of one source."""
+
 
 @dataclass(frozen=True)
 class PhaseResult:
@@ -109,7 +112,12 @@ def _evaluations(
         settings,
         every=phase.optimisation.evaluate_every,
         observe=metrics.observe_held_out,
-        characters_per_token=tokens.metrics.get("characters_per_token"),
+        characters_per_token=tokens.metrics.get(CHARACTERS),
+        by_source={
+            name.removeprefix(f"{CHARACTERS}: "): value
+            for name, value in tokens.metrics.items()
+            if name.startswith(f"{CHARACTERS}: ")
+        },
     )
     return [evaluation]
 

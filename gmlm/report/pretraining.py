@@ -21,10 +21,11 @@ class Point:
 
 @dataclass(frozen=True)
 class SourceLoss:
-    """Held-out loss on the documents of one source, before and after a phase."""
+    """Held-out loss on the documents of one source, before and after a phase, and bits per character after it."""
 
     before: float | None
     after: float | None
+    bits_per_character: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _phase(phase: Mapping[str, Any]) -> Phase:
 def _sources(first: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, SourceLoss]:
     before = first.get("sources", {}) if first.get("step") == 0 else {}
     return {
-        name: SourceLoss(before.get(name, {}).get("loss"), figures["loss"])
+        name: SourceLoss(before.get(name, {}).get("loss"), figures["loss"], figures.get("bits_per_character"))
         for name, figures in last.get("sources", {}).items()
     }
 

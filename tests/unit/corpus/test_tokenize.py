@@ -76,6 +76,19 @@ def test_tokens_to_train_on_are_counted_by_source(make_run, make_documents, inpu
     assert expected.total() == made.counters["tokens"]
 
 
+def test_characters_per_token_are_measured_by_source(make_run, make_documents, inputs):
+    texts = {"short": ["Fieber und Husten"], "long": ["Fieber und Husten und Fieber"]}
+    recipe = RecipeConfig(sources={name: {} for name in texts}, holdout_ratio=0, decontaminate=False, min_characters=0)
+    sources = {name: make_documents(name, parts) for name, parts in texts.items()}
+    corpus = build_corpus(recipe, make_run("corpus", "two", inputs=sources))
+    run = make_run("tokens", "two", inputs={**inputs, "corpus": corpus})
+    made = tokenize_corpus(TokensConfig(), run)
+    for name, (text,) in texts.items():
+        expected = len(text) / made.counters[f"tokens: {name}"]
+        assert made.metrics[f"characters_per_token: {name}"] == expected
+    assert made.metrics["characters_per_token"] == (17 + 28) / made.counters["tokens"]
+
+
 def test_the_order_of_documents_is_kept(make_run, inputs):
     run = make_run("tokens", inputs=inputs)
     ids = rows_of(run, tokenize_corpus(TokensConfig(documents_per_shard=7), run), "train/").column("id").to_pylist()

@@ -120,3 +120,14 @@ def test_bits_per_character_are_the_loss_in_bits_over_characters_per_token(
         tiny_bert(), 0
     )
     assert figures["bits_per_character"] == pytest.approx(math.log2(figures["perplexity"]) / 4)
+
+
+def test_each_source_has_bits_per_character_of_its_own(
+    two_sources: TokenCorpus, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Losses of 7 and 50 nats, at 5 characters a token for letters; those of notes are not known."""
+    monkeypatch.setattr("gmlm.pretraining.holdout.target_losses", lambda _, batch: batch["labels"].float())
+    evaluation = HoldoutEvaluation(two_sources, vocabulary, SETTINGS, every=0, by_source={"letters": 5.0})
+    sources = evaluation.evaluate(tiny_bert(), 0)["sources"]
+    assert sources["letters"]["bits_per_character"] == pytest.approx(7 / math.log(2) / 5)
+    assert "bits_per_character" not in sources["notes"]

@@ -158,7 +158,12 @@ def sample_training(*corpora: str, steps: int = 400) -> dict[str, Any]:
         holdout = [{"step": s, "loss": loss + 0.1, "perplexity": math.exp(loss + 0.1)} for s, loss in at_holdout]
         for point in (holdout[0], holdout[-1]):
             point["sources"] = {
-                name: {"loss": point["loss"] + shift, "perplexity": 1.0, "targets": 9}
+                name: {
+                    "loss": point["loss"] + shift,
+                    "perplexity": 1.0,
+                    "targets": 9,
+                    "bits_per_character": 1.5 + shift,
+                }
                 for name, shift in (("letters", 0.25), ("notes", -0.25))
             }
         phases.append({"corpus": corpus, "steps": steps, "curve": curve, "holdout": holdout})

@@ -263,10 +263,12 @@ def test_held_out_losses_of_each_source_are_shown(pages):
     data = json.loads(pages["report.json"])
     phase = data["pretraining"][0]["phases"][0]
     before, after = phase["holdout_loss_before"], phase["holdout_loss"]
-    assert phase["sources"]["letters"] == pytest.approx({"before": before + 0.25, "after": after + 0.25})
+    expected = {"before": before + 0.25, "after": after + 0.25, "bits_per_character": 1.75}
+    assert phase["sources"]["letters"] == pytest.approx(expected)
     for page in ("report.md", "report.html"):
         assert f"{before + 0.25:.3f}" in pages[page]
         assert f"{after - 0.25:.3f}" in pages[page]
+        assert "1.750" in pages[page]
 
 
 def test_drops_and_balance_are_shown(pages):
