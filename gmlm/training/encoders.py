@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 
+from gmlm.training.disentangled import run_deberta_v2
 from gmlm.training.dropout import dropout as drop
 from gmlm.training.interface import Batch
 from gmlm.training.stream import Bucket, buckets_of, by_bucket
@@ -45,7 +46,7 @@ def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
     inputs["position_ids"] = positions[None]
     buckets = buckets_of(batch["lengths"])
     if model.config.model_type == "deberta-v2":
-        return _deberta_v2(model.base_model, inputs, buckets)
+        return run_deberta_v2(model.base_model, inputs, buckets)
     with _document_attention(model):
         states: torch.Tensor = model.base_model(**inputs, buckets=buckets).last_hidden_state[0]
     return states
@@ -61,13 +62,8 @@ def padded(batch: Batch) -> tuple[Bucket, dict[str, torch.Tensor]]:
     (bucket,) = buckets_of(batch["lengths"], min_fill=0)
     return bucket, {
         "input_ids": bucket.gather(batch["input_ids"]),
-        "attention_mask": _seen(bucket, batch["input_ids"].device).long(),
+        "attention_mask": bucket.seen(batch["input_ids"].device).long(),
     }
-
-
-def _seen(bucket: Bucket, device: torch.device) -> torch.Tensor:
-    """True at the bucket's tokens, false at its padding (documents, width)."""
-    return torch.ones(bucket.shape, dtype=torch.bool, device=device) if bucket.real is None else bucket.real
 
 
 def position_offset(model: PreTrainedModel) -> int:
@@ -150,21 +146,3 @@ def _mask(bucket: Bucket, sliding_window: int | None, device: torch.device) -> t
 
 
 AttentionInterface.register(ATTENTION, _attention)
-
-
-def _deberta_v2(encoder: Any, inputs: dict[str, torch.Tensor], buckets: list[Bucket]) -> torch.Tensor:
-    """DeBERTa-v2/v3 (He et al. 2021): disentangled attention depends on distances within a document alone."""
-    hidden = encoder.embeddings(**inputs)[0]
-    distances = encoder.encoder.get_rel_embedding()
-    for layer in encoder.encoder.layer:
-        attention = layer.attention.self
-
-        def attend(bucket: Bucket, states: torch.Tensor, attention: Any = attention) -> torch.Tensor:
-            seen = _seen(bucket, states.device)[:, None, None, :]
-            found: torch.Tensor = attention(states, seen, rel_embeddings=distances)[0]
-            return found
-
-        attended = layer.attention.output(by_bucket(attend, buckets, hidden), hidden)
-        hidden = layer.output(layer.intermediate(attended), attended)
-    result: torch.Tensor = hidden
-    return result

@@ -33,6 +33,10 @@ class Bucket:
     shape: tuple[int, int]
     real: torch.Tensor | None
 
+    def seen(self, device: torch.device) -> torch.Tensor:
+        """True at the bucket's tokens, false at its padding (documents, width)."""
+        return torch.ones(self.shape, dtype=torch.bool, device=device) if self.real is None else self.real
+
     def gather(self, stream: torch.Tensor) -> torch.Tensor:
         """The bucket's tokens of a stream (tokens, ...) as (documents, width, ...), padded with zeros."""
         part = stream[self.first : self.stop]
