@@ -39,7 +39,7 @@ STAGES: dict[str, StageEntry] = {
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=3),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=4),
     "checkpoint": StageEntry("gmlm.pretraining.kept_steps:publish_checkpoint", "pretrain"),
-    "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=2),
+    "finetune": StageEntry("gmlm.finetuning.finetune:finetune", "finetune", revision=3),
     "floor": StageEntry("gmlm.evaluation.floors.floor:floor", "evaluate"),
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=3),
