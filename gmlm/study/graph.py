@@ -17,6 +17,7 @@ from gmlm.config import (
     FinetuneConfig,
     FloorConfig,
     ImportConfig,
+    ModelConfig,
     ReportConfig,
     StudyConfig,
     TaskConfig,
