@@ -51,7 +51,7 @@ def alone(output: Path) -> list[int]:
     """Train, or go on, in one process: the steps that it did."""
     command = [sys.executable, str(WORKER), "group", str(output)]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=True)
-    return [int(line) for line in done.stdout.split() if line.isdecimal()]
+    return [int(line) for line in done.stdout.splitlines() if line.strip().isdecimal()]
 
 
 @pytest.mark.slow
