@@ -70,7 +70,20 @@ def reap_own(run: str) -> list[str]:
 
 def _is_alive(cluster: Objects, run: str) -> bool:
     workflows = cluster.select("Workflow", f"{pods.RUN_LABEL}={run}")
-    return any(workflow.get("status", {}).get("phase", "") not in ENDED for workflow in workflows)
+    return any(not (_has_ended(workflow) or _is_cancelled(workflow)) for workflow in workflows)
+
+
+def _has_ended(workflow: dict[str, Any]) -> bool:
+    return workflow.get("status", {}).get("phase", "") in ENDED
+
+
+def _is_cancelled(workflow: dict[str, Any]) -> bool:
+    """Whether it was told to end. Argo ends its pods then, but may call it running for 20 minutes more.
+
+    Kubeflow Pipelines cancels a run by a deadline of no seconds, `argo stop` and `argo terminate` by `shutdown`.
+    """
+    spec = workflow.get("spec", {})
+    return spec.get("activeDeadlineSeconds") == 0 or bool(spec.get("shutdown"))
 
 
 def _belongs_to_another(found: dict[str, Any]) -> bool:

@@ -69,6 +69,22 @@ def test_a_group_whose_run_goes_on_stays(cluster: Any, make_group: Make, phase: 
     assert len(cluster.objects) == 2
 
 
+@pytest.mark.parametrize("spec", [{"activeDeadlineSeconds": 0}, {"shutdown": "Stop"}, {"shutdown": "Terminate"}])
+def test_a_group_whose_run_was_cancelled_is_removed_though_argo_calls_it_running(
+    cluster: Any, make_group: Make, spec: dict[str, Any]
+) -> None:
+    name = made(cluster, make_group())
+    cluster.create(workflow("Running") | {"spec": spec})
+    assert reap(cluster) == [name]
+
+
+@pytest.mark.parametrize("spec", [{"activeDeadlineSeconds": 3600}, {"shutdown": ""}])
+def test_a_run_with_a_deadline_ahead_is_not_cancelled(cluster: Any, make_group: Make, spec: dict[str, Any]) -> None:
+    made(cluster, make_group())
+    cluster.create(workflow("Running") | {"spec": spec})
+    assert reap(cluster) == []
+
+
 def test_looking_removes_nothing(cluster: Any, make_group: Make) -> None:
     name = made(cluster, make_group())
     assert reap(cluster, dry_run=True) == [name]
