@@ -41,7 +41,7 @@ from gmlm.study.plan_file import read_plan
 
 NEEDED = ("GMLM_E2E_STORE", "GMLM_E2E_GROUPS")
 NODE = "pretrain/base"
-SHORT, LONG = 12, 300
+SHORT, LONG = 12, 600
 EVERY = 20
 """Steps between two checkpoints."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -207,11 +207,12 @@ class Followed:
         return max((int(key.split("/")[-2][5:]) for key in keys), default=0)
 
     def first_step(self) -> int:
-        """The step that rank 0's pod has logged first; 0 before there is one."""
+        """The step that rank 0's pod has logged first; 0 before there is one. An evaluation comes before all steps."""
         pod = self.running(0)
         for line in self.cluster.tail(pod, 1000).splitlines() if pod else []:
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                return int(json.loads(line)["step"])
+                if step := int(json.loads(line)["step"]):
+                    return step
         return 0
 
     def restarts(self) -> int:
