@@ -65,7 +65,7 @@ def study_of(plan: str) -> str:
     return PurePosixPath(plan).parent.name
 
 
-ROUND = ("tokenizer", "tokens", "pretrain", "checkpoint")
+ROUND = ("tokenizer", "vocabulary", "tokens", "pretrain", "checkpoint")
 """Stages that a pipeline runs in this order, round after round, as models may start from models."""
 
 

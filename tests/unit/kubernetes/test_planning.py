@@ -60,6 +60,7 @@ def test_each_model_upon_a_model_needs_a_round(study: Any) -> None:
     assert rounds_needed(read_study(str(study.file))) == 2
     assert rounds_needed(parse_study(CHAIN)) == 4
     assert rounds_needed(parse_study("name: empty\n")) == 1
+    assert rounds_needed(parse_study(CHAIN.replace("second: {", "second: {vocabulary: {words: [Ileus]}, "))) == 4
 
 
 @pytest.fixture
