@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
 from gmlm.config.yaml_text import load_yaml
 from gmlm.errors import ConfigError
 
@@ -14,8 +12,8 @@ KEY = "extends"
 """Key at the top of a study file that names the file beside it which it extends."""
 
 
-def resolve_extension(text: str, name: str, read: Callable[[str], str]) -> str:
-    """The YAML text of a study with the one that it extends filled in; a study that extends none stays as it is.
+def resolve_extension(text: str, name: str, read: Callable[[str], str]) -> dict[str, Any]:
+    """The top of a study file with the one that it extends filled in.
 
     Mappings are merged key by key; any other value, a list too, replaces the one of the extended study.
 
@@ -28,10 +26,7 @@ def resolve_extension(text: str, name: str, read: Callable[[str], str]) -> str:
         ConfigError: `extends` names no file of the same folder, a file is no YAML mapping, or the files extend each
             other in a circle.
     """
-    study = mapping_of(text, name)
-    if KEY not in study:
-        return text
-    return yaml.safe_dump(_extended(study, (name,), read), sort_keys=False, allow_unicode=True)
+    return _extended(mapping_of(text, name), (name,), read)
 
 
 def mapping_of(text: str, where: str) -> dict[str, Any]:

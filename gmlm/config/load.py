@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from gmlm.config.extension import KEY, mapping_of, resolve_extension
@@ -22,7 +23,7 @@ def load_study(path: Path) -> StudyConfig:
         InputNotFoundError: The file, or one that it extends, does not exist.
         ConfigError: It is no YAML, or a key or value is wrong.
     """
-    return parse_study(study_text(path), where=str(path))
+    return parse_extending(_read(path), path.name, _beside(path), where=str(path))
 
 
 def study_text(path: Path) -> str:
@@ -32,7 +33,15 @@ def study_text(path: Path) -> str:
         InputNotFoundError: The file, or one that it extends, does not exist.
         ConfigError: It is not UTF-8, or extends nothing that it can.
     """
-    return resolve_extension(_read(path), path.name, lambda name: _read(path.with_name(name)))
+    text = _read(path)
+    if KEY not in mapping_of(text, path.name):
+        return text
+    return yaml.safe_dump(resolve_extension(text, path.name, _beside(path)), sort_keys=False, allow_unicode=True)
+
+
+def _beside(path: Path) -> Callable[[str], str]:
+    """Reads files of the same folder."""
+    return lambda name: _read(path.with_name(name))
 
 
 def _read(path: Path) -> str:
@@ -52,6 +61,22 @@ def parse_study(text: str, *, where: str = "study") -> StudyConfig:
     if KEY in data:
         fix = "give the address of the study file, or a study that extends none"
         raise ConfigError("a study given as text has no folder with others", where=f"{where}: {KEY}", fix=fix)
+    return _checked(data, where)
+
+
+def parse_extending(text: str, name: str, read: Callable[[str], str], *, where: str) -> StudyConfig:
+    """Parse a study that may extend one beside it.
+
+    Args:
+        text: The study.
+        name: Its file name.
+        read: Gives the text of a file of the same folder by its name.
+        where: Names it in errors.
+    """
+    return _checked(resolve_extension(text, name, read), where)
+
+
+def _checked(data: dict[str, Any], where: str) -> StudyConfig:
     try:
         return StudyConfig.model_validate(data)
     except ValidationError as error:

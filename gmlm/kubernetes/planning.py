@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from gmlm.config import StudyConfig, parse_study
-from gmlm.config.extension import resolve_extension
-from gmlm.config.load import load_study
+from gmlm.config.load import load_study, parse_extending
 from gmlm.kubernetes.profile import Profile
 from gmlm.kubernetes.study_folder import local_study_folder
 from gmlm.storage import Store, open_store, probe_conditional_writes
@@ -42,8 +41,7 @@ def read_study(study: str) -> StudyConfig:
     if study.startswith("s3://"):
         folder, _, name = study.rpartition("/")
         files = open_store(folder)
-        text = resolve_extension(files.read(name).decode(), name, lambda other: files.read(other).decode())
-        return parse_study(text, where=study)
+        return parse_extending(files.read(name).decode(), name, lambda other: files.read(other).decode(), where=study)
     return load_study(Path(study))
 
 
