@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any, Protocol
 
 from gmlm.errors import AccessDeniedError, GmlmError
@@ -35,7 +36,7 @@ def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> 
         dry_run: Remove nothing.
     """
     selector = MANAGED_SELECTOR + (f",{RUN_LABEL}={run}" if run else f",{RUN_LABEL}")
-    alive: dict[str, bool] = {}
+    is_alive = cache(partial(_is_alive, cluster))
     removed = []
     for kind in KINDS:
         for found in cluster.select(kind, selector):
@@ -44,8 +45,7 @@ def reap(cluster: Objects, *, run: str | None = None, dry_run: bool = False) -> 
                 continue
             if state_of(found).phase not in ("running", "suspended"):
                 continue
-            its_run = labels[RUN_LABEL]
-            if run is None and alive.setdefault(its_run, _is_alive(cluster, its_run)):
+            if run is None and is_alive(labels[RUN_LABEL]):
                 continue
             if not dry_run:
                 cluster.delete(kind, found["metadata"]["name"], seconds=None)
