@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 BYTES = 4
 """Of a gradient or a weight on the wire."""
-PASSES: Mapping[int, int] = {0: 2, 1: 2, 2: 2, 3: 2}
-"""Times that each rank sends (n-1)/n of all parameters in a step, by ZeRO stage."""
+PASSES = 2
+"""Times that each rank sends (n-1)/n of all parameters in a step, at every ZeRO stage."""
 LARGE, LARGE_PASSES = 1_000_000_000, 3
 """Above so many parameters stage 3 gathers weights for the backward pass once more (`stage3_max_live_parameters`)."""
 NODE = 8
@@ -48,7 +48,7 @@ class Step:
 
 def bytes_sent(parameters: int, ranks: int, stage: int = 0) -> float:
     """Bytes that each rank sends in a step of one micro-batch."""
-    passes = LARGE_PASSES if stage == 3 and parameters > LARGE else PASSES[stage]
+    passes = LARGE_PASSES if stage == 3 and parameters > LARGE else PASSES
     return passes * (ranks - 1) / ranks * BYTES * parameters
 
 
