@@ -30,6 +30,8 @@ DOCUMENT_SCHEMA = pa.schema(
 )
 DOCUMENTS = "documents"
 """Folder of the document shards within a data set."""
+CHARACTERS_PER_TOKEN = "characters_per_token"
+"""Metric of a tokenised corpus; `characters_per_token: SOURCE` is that of one source."""
 TRANSLATION_QUALITY = "translation_quality"
 """Key in a document's metadata of the mean score of its segments, from 0 to 1, where its translation was scored."""
 

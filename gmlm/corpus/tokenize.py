@@ -15,7 +15,7 @@ from gmlm.corpus.build import HOLDOUT
 from gmlm.corpus.tokenizer import FOLDER, load_tokenizer
 from gmlm.errors import EmptyCorpusError
 from gmlm.manifest import FileEntry, Manifest
-from gmlm.shards import DOCUMENTS, ShardWriter, read_shards
+from gmlm.shards import CHARACTERS_PER_TOKEN, DOCUMENTS, ShardWriter, read_shards
 from gmlm.stage import StageRun
 from gmlm.telemetry import Progress, progress
 
@@ -27,8 +27,6 @@ TOKEN_SCHEMA = pa.schema(
 )
 TRAIN = "train"
 """Folder of the tokenised training documents."""
-CHARACTERS = "characters_per_token"
-"""Metric; `characters_per_token: SOURCE` is that of one source."""
 BATCH = 256
 """Documents given to the tokenizer at once."""
 
@@ -145,6 +143,9 @@ def _metrics(train: TokenCount, holdout: TokenCount) -> dict[str, float]:
     characters = train.characters_by_source + holdout.characters_by_source
     return {
         "unknown_ratio": unknown,
-        CHARACTERS: (train.characters + holdout.characters) / tokens,
-        **{f"{CHARACTERS}: {source}": characters[source] / count for source, count in sorted(by_source.items())},
+        CHARACTERS_PER_TOKEN: (train.characters + holdout.characters) / tokens,
+        **{
+            f"{CHARACTERS_PER_TOKEN}: {source}": characters[source] / count
+            for source, count in sorted(by_source.items())
+        },
     }

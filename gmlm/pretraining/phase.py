@@ -16,15 +16,13 @@ from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
+from gmlm.shards import CHARACTERS_PER_TOKEN
 from gmlm.storage import Store
 from gmlm.training import TrainingMetrics, TrainingResult, train
 from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import join_world
 from gmlm.training.divergence import HISTORY as ROLLBACKS
 from gmlm.training.encoders import packable
-
-CHARACTERS = "characters_per_token"
-"""Metric of a tokenised corpus; `characters_per_token: SOURCE` is that of one source."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +110,11 @@ def _evaluations(
         settings,
         every=phase.optimisation.evaluate_every,
         observe=metrics.observe_held_out,
-        characters_per_token=tokens.metrics.get(CHARACTERS),
+        characters_per_token=tokens.metrics.get(CHARACTERS_PER_TOKEN),
         by_source={
-            name.removeprefix(f"{CHARACTERS}: "): value
+            name.removeprefix(f"{CHARACTERS_PER_TOKEN}: "): value
             for name, value in tokens.metrics.items()
-            if name.startswith(f"{CHARACTERS}: ")
+            if name.startswith(f"{CHARACTERS_PER_TOKEN}: ")
         },
     )
     return [evaluation]
