@@ -31,6 +31,7 @@ from gmlm.pretraining.masking import vocabulary_of
 from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.training import TrainingState, train
+from gmlm.training.distributed import join_world
 from gmlm.training.dropout import quicken_dropout
 from gmlm.training.encoders import packable
 
@@ -113,20 +114,28 @@ class TrainerClock(TrainerCallback):
         self.clock.tick()
 
 
-def own(encoder: torch.nn.Module, texts: list[list[int]], *, steps: int, batch_tokens: int, precision: str) -> float:
-    """Real tokens per CPU-second of the loop and objective that `pretrain` uses."""
-    corpus = TokenCorpus(np.concatenate(texts).astype(np.int32), np.cumsum([0, *map(len, texts)]))
+def masked_batches(encoder: torch.nn.Module, texts: list[list[int]], batch_tokens: int) -> MaskedBatches:
+    """What `pretrain` makes of documents, one micro-batch a step on each rank."""
+    world = join_world()
     settings = BatchSettings(
         sequence_length=LENGTH,
         batch_tokens=batch_tokens,
-        micro_batch_tokens=batch_tokens,
+        micro_batch_tokens=batch_tokens // world.size,
         packed=packable(encoder),
         mask_rate=0.15,
         masking="token",
         seed=1,
+        rank=world.rank,
+        world_size=world.size,
     )
+    corpus = TokenCorpus(np.concatenate(texts).astype(np.int32), np.cumsum([0, *map(len, texts)]))
+    return MaskedBatches(corpus, vocabulary_of(tokenizer(), "benchmark"), settings)
+
+
+def own(encoder: torch.nn.Module, texts: list[list[int]], *, steps: int, batch_tokens: int, precision: str) -> float:
+    """Real tokens per CPU-second of the loop and objective that `pretrain` uses."""
     quicken_dropout(encoder)
-    batches, hook = MaskedBatches(corpus, vocabulary_of(tokenizer(), "benchmark"), settings), OwnHook()
+    batches, hook = masked_batches(encoder, texts, batch_tokens), OwnHook()
     train(
         encoder,
         loss=masked_lm_loss,

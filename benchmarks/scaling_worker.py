@@ -11,14 +11,10 @@ import time
 from pathlib import Path
 
 import mlm_training as mlm
-import numpy as np
 from collective_bytes import CollectiveBytes
 
 from gmlm.config import OptimisationConfig
-from gmlm.pretraining.batches import BatchSettings, MaskedBatches
-from gmlm.pretraining.masking import vocabulary_of
 from gmlm.pretraining.objective import masked_lm_loss
-from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.training import TrainingState, train
 from gmlm.training.distributed import join_world
 
@@ -55,19 +51,7 @@ def main(layout: str, steps: int, output: Path) -> None:
     world, record, texts = join_world(), StepRecord(), mlm.documents()
     encoder = mlm.model("bert", LAYERS, HIDDEN)
     parameters = sum(parameter.numel() for parameter in encoder.parameters())
-    settings = BatchSettings(
-        sequence_length=mlm.LENGTH,
-        batch_tokens=BATCH_TOKENS,
-        micro_batch_tokens=BATCH_TOKENS // world.size,
-        packed=True,
-        mask_rate=0.15,
-        masking="token",
-        seed=1,
-        rank=world.rank,
-        world_size=world.size,
-    )
-    corpus = TokenCorpus(np.concatenate(texts).astype(np.int32), np.cumsum([0, *map(len, texts)]))
-    batches = MaskedBatches(corpus, vocabulary_of(mlm.tokenizer(), "benchmark"), settings)
+    batches = mlm.masked_batches(encoder, texts, BATCH_TOKENS)
     train(
         encoder,
         loss=masked_lm_loss,
