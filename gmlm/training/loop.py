@@ -49,8 +49,7 @@ def train(
     """Train a model in place for a number of optimiser steps, going on where a checkpoint stands.
 
     Batches, dropout and learning rate are pure functions of (seed, step): on a CPU, n steps, a kill and the rest equal
-    one uninterrupted run bit for bit. A finished run leaves a last checkpoint, so calling again restores its result,
-    and those of `kept_steps`.
+    one uninterrupted run bit for bit. Called again, it restores its result. Checkpoints of `kept_steps` stay.
 
     Raises:
         CheckpointMismatchError: `checkpoints` holds other work.
@@ -62,7 +61,6 @@ def train(
     place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
     saved = Checkpoints(place, optimisation, world, fingerprint, kept_steps) if place is not None else None
     run = _Run(lambda: open_engine(model, loss, optimisation, world), batches, steps, optimisation, seed, world, saved)
-
     with (
         interruption() as interrupted,
         _entered(hooks),
