@@ -10,6 +10,7 @@ IMAGE ?= gmlm:latest
 ACCELERATOR ?= cpu
 BASE_IMAGE ?=
 TORCH_INDEX ?=
+RECORD := -o junit_family=xunit1 --junitxml=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup quickstart study-demo real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
@@ -53,12 +54,13 @@ slow: setup ## Only the tests that take longer than ten seconds
 
 faults: setup ## Break it: kills, S3 faults, hostile input, canaries; writes docs/reliability.md (an hour on two cores)
 	@mkdir -p runs
-	@$(RUN)/python -m pytest -q -o junit_family=xunit1 --junitxml=runs/faults.xml $$($(RUN)/python scripts/reliability.py tests); \
-	  code=$$?; $(RUN)/python scripts/reliability.py page runs/faults.xml > docs/reliability.md; exit $$code
+	@$(RUN)/python -m pytest -q $(RECORD)runs/faults.xml $$($(RUN)/python scripts/reliability.py tests); \
+	  code=$$?; $(RUN)/python scripts/reliability.py record runs/faults.xml; exit $$code
 
-fuzz: setup ## Fuzz every reader: hypothesis and atheris, GMLM_FUZZ_INPUTS (10,000) inputs each
+fuzz: setup ## Fuzz every reader: hypothesis and atheris, GMLM_FUZZ_INPUTS (10,000) inputs each; writes docs/reliability.md
 	@scripts/uv sync --frozen --inexact --quiet --group fuzz
-	@scripts/fuzz
+	@GMLM_FUZZ_INPUTS=$${GMLM_FUZZ_INPUTS:-10000} $(RUN)/python -m pytest -q $(RECORD)runs/fuzz.xml tests/faults/fuzz; \
+	  code=$$?; $(RUN)/python scripts/reliability.py record runs/fuzz.xml; exit $$code
 
 gpu: setup ## Only the tests that need a GPU
 	@$(RUN)/python -m pytest -q -m gpu

@@ -1,7 +1,8 @@
 """Writes docs/reliability.md from tests/faults/promises.yaml and what the tests named there recorded.
 
-`reliability.py tests` prints the tests to run; `reliability.py page FILE...` prints the page from their JUnit files and
-writes the plots of rows that have one beside it. A row whose test did not run keeps the plot that is there.
+`reliability.py tests` prints the tests to run, without those that have a command of their own; `reliability.py record
+FILE...` takes their JUnit files into docs/reliability.json, and writes the page and the plots from it. What was not run
+keeps its former result and date: a cluster is not everywhere, and a thousand workers not every day.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,18 @@ HEAD = """# Nothing lost, nothing leaked
 
 What breaks, what is promised then, and the test that breaks it. `make faults` runs the tests and writes this page;
 `make fuzz` gives each reader ten thousand damaged inputs and as many that atheris finds. [Security](security.md) says
-what all this protects against, and what not. A test that was skipped or not run here says so: nothing is claimed then.
+what all this protects against, and what not. Each row has the day on which all its tests had been run; of a test that
+was never run it says so, and nothing is claimed.
 """
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one test ended, and the figure that it recorded."""
+    """How the cases of one test ended on the day when they were last run, and the figures that they recorded."""
 
-    outcome: str
-    figure: str | None
-    plot: str | None = None
+    day: str
+    outcomes: Mapping[str, int]
+    figures: Sequence[str] = ()
 
 
 def promises() -> Mapping[str, Sequence[Mapping[str, Any]]]:
@@ -44,20 +46,21 @@ def promises() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     return rows
 
 
-def tests() -> list[str]:
-    """All tests that rows name, each once."""
-    named = [test for rows in promises().values() for row in rows for test in row["tests"]]
-    return list(dict.fromkeys(named))
+def tests(*, commands: bool) -> list[str]:
+    """All tests that rows name, each once; without `commands` not those of rows that have a command of their own."""
+    rows = [row for section in promises().values() for row in section if commands or "command" not in row]
+    return list(dict.fromkeys(test for row in rows for test in row["tests"]))
 
 
-def results(files: Sequence[str]) -> dict[str, list[Result]]:
+def results(files: Sequence[str]) -> dict[str, Result]:
     """Results by the test's address without parameters; later files stand for earlier ones."""
-    found: dict[str, list[Result]] = {}
+    found: dict[str, Result] = {}
     for file in files:
-        here: dict[str, list[Result]] = {}
-        for case in ElementTree.parse(file).iter("testcase"):
-            here.setdefault(_address(case), []).append(_result(case))
-        found |= here
+        for suite in ElementTree.parse(file).iter("testsuite"):
+            cases: dict[str, list[ElementTree.Element]] = {}
+            for case in suite.iter("testcase"):
+                cases.setdefault(_address(case), []).append(case)
+            found |= {address: _result(some, suite.get("timestamp", "")[:10]) for address, some in cases.items()}
     return found
 
 
@@ -69,35 +72,53 @@ def _address(case: ElementTree.Element) -> str:
     return "::".join(["/".join(parts[:module]) + ".py", *inner])
 
 
-def _result(case: ElementTree.Element) -> Result:
+def _result(cases: Sequence[ElementTree.Element], day: str) -> Result:
+    outcomes = Counter(_outcome(case) for case in cases)
+    figures = (value for case in cases if _outcome(case) == "passed" for value in _recorded(case, "figure"))
+    return Result(day, dict(outcomes), tuple(dict.fromkeys(figures)))
+
+
+def _outcome(case: ElementTree.Element) -> str:
     tags = {child.tag for child in case}
-    outcome = "failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"
-    recorded = {item.get("name"): item.get("value") for item in case.iter("property")}
-    return Result(outcome, recorded.get("figure"), recorded.get("plot"))
+    return "failed" if tags & {"failure", "error"} else "skipped" if "skipped" in tags else "passed"
 
 
-def page(found: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+def _recorded(case: ElementTree.Element, name: str) -> list[str]:
+    return [item.get("value", "") for item in case.iter("property") if item.get("name") == name]
+
+
+def merge(before: Mapping[str, Result], here: Mapping[str, Result]) -> dict[str, Result]:
+    """The newest result of each test that a row names; one that was only skipped leaves the one before."""
+    named = tests(commands=True)
+    ran = {address: result for address, result in here.items() if set(result.outcomes) != {"skipped"}}
+    kept = {**here, **before, **ran}
+    return {address: kept[address] for address in sorted(kept) if any(_is_of(address, test) for test in named)}
+
+
+def page(found: Mapping[str, Result]) -> Iterator[str]:
     """Lines of the page."""
     yield HEAD
     for section, rows in promises().items():
         yield f"## {section}\n"
-        yield "| fault | promise | test | seen |"
-        yield "|---|---|---|---|"
+        yield "| fault | promise | test | seen | on |"
+        yield "|---|---|---|---|---|"
         for row in rows:
-            shown = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in row["tests"])
-            yield f"| {row['fault']} | {row['promise']} | {shown} | {_seen(row['tests'], found)} |"
+            named = row["tests"]
+            shown = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in named)
+            yield f"| {row['fault']} | {row['promise']} | {shown} | {_seen(named, found)} | {_day(named, found)} |"
         yield ""
         for row in rows:
             if "plot" in row and (DOCS / row["plot"]).is_file():
                 yield f"![Throughput against the number of workers]({row['plot']})\n"
 
 
-def draw_plots(found: Mapping[str, Sequence[Result]]) -> None:
+def draw_plots(files: Sequence[str]) -> None:
     """Write the plot of each row whose tests recorded one."""
+    cases = [case for file in files for case in ElementTree.parse(file).iter("testcase") if _outcome(case) == "passed"]
     for row in (row for rows in promises().values() for row in rows if "plot" in row):
-        recorded = [case.plot for case in _cases(row["tests"], found) if case.plot and case.outcome == "passed"]
-        if recorded:
-            draw_throughput(json.loads(recorded[0]), DOCS / row["plot"])
+        of_row = [case for case in cases if any(_is_of(_address(case), test) for test in row["tests"])]
+        for plot in [plot for case in of_row for plot in _recorded(case, "plot")][-1:]:
+            draw_throughput(json.loads(plot), DOCS / row["plot"])
 
 
 def draw_throughput(measured: Mapping[str, Any], file: Path) -> None:
@@ -120,26 +141,42 @@ def draw_throughput(measured: Mapping[str, Any], file: Path) -> None:
     plt.close(figure)
 
 
-def _cases(named: Sequence[str], found: Mapping[str, Sequence[Result]]) -> list[Result]:
-    return [result for address, some in found.items() for result in some if any(_is_of(address, t) for t in named)]
-
-
-def _seen(named: Sequence[str], found: Mapping[str, Sequence[Result]]) -> str:
-    cases = _cases(named, found)
-    outcomes = Counter(result.outcome for result in cases)
-    figures = [result.figure for result in cases if result.figure and result.outcome == "passed"]
+def _seen(named: Sequence[str], found: Mapping[str, Result]) -> str:
+    of_row = [result for address, result in found.items() if any(_is_of(address, test) for test in named)]
+    outcomes = sum((Counter(result.outcomes) for result in of_row), Counter[str]())
     counted = ", ".join(f"{outcomes[name]} {name}" for name in ("passed", "failed", "skipped") if outcomes[name])
-    return "; ".join([counted or "not run here", *dict.fromkeys(figures)])
+    figures = dict.fromkeys(figure for result in of_row for figure in result.figures)
+    missing = [f"not run here: `{test.split('::')[-1]}`" for test in _not_run(named, found)] if of_row else []
+    return "; ".join([counted or "not run here", *figures, *missing])
+
+
+def _day(named: Sequence[str], found: Mapping[str, Result]) -> str:
+    """The oldest day among the row's tests: since then each was run."""
+    days = [result.day for address, result in found.items() if any(_is_of(address, test) for test in named)]
+    return min(days) if days and not _not_run(named, found) else ""
+
+
+def _not_run(named: Sequence[str], found: Mapping[str, Result]) -> list[str]:
+    return [test for test in named if not any(_is_of(address, test) for address in found)]
 
 
 def _is_of(address: str, test: str) -> bool:
     return address == test or address.startswith(f"{test}::")
 
 
+def record(files: Sequence[str]) -> None:
+    """Take JUnit files into the store of results beside the page, and write page and plots anew."""
+    store = DOCS / "reliability.json"
+    stored = json.loads(store.read_text(encoding="utf-8")) if store.is_file() else {}
+    found = merge({address: Result(**result) for address, result in stored.items()}, results(files))
+    text = json.dumps({address: asdict(result) for address, result in found.items()}, indent=1, ensure_ascii=False)
+    store.write_text(text + "\n", encoding="utf-8")
+    draw_plots(files)
+    (DOCS / "reliability.md").write_text("\n".join(page(found)).rstrip() + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "tests":
-        print("\n".join(tests()))
+        print("\n".join(tests(commands=False)))
     else:
-        seen = results(sys.argv[2:])
-        draw_plots(seen)
-        print("\n".join(page(seen)).rstrip())
+        record(sys.argv[2:])

@@ -9,6 +9,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from gmlm.corpus.readers import READERS as SOURCE_READERS
 from gmlm.corpus.readers import BadRecord, Deletion, InputFile, Record
 from gmlm.errors import GmlmError
 from gmlm.evaluation.predictions import read_file
-from gmlm.finetuning.examples import from_json_lines, to_json_lines
+from gmlm.finetuning.examples import Example, SpanDocument, from_json_lines, to_json_lines
 from gmlm.finetuning.intake import Intake
 from gmlm.finetuning.readers import READERS as TASK_READERS
 from gmlm.lineage import lineage
@@ -42,6 +43,7 @@ class _Run:
     """As much of a StageRun as a quarantine asks for."""
 
     stage = "fuzz"
+    scratch = FOLDER
 
 
 def refused_or_read(read: Callable[[], None]) -> None:
@@ -71,6 +73,11 @@ def source(reader: str, name: str, **fields: Any) -> Target:
     return target
 
 
+def _as_kept(example: Example) -> Example:
+    """An example as a split holds it: without the document that it was a part of."""
+    return replace(example, document=None) if isinstance(example, SpanDocument) else example
+
+
 def task(kind: str, reader: str, name: str, beside: dict[str, bytes] | None = None, **fields: Any) -> Target:
     """A reader of a task on a file of a name, with other files beside it."""
     config = TaskConfig(kind=kind, reader=reader, path=name, **fields)
@@ -86,7 +93,8 @@ def task(kind: str, reader: str, name: str, beside: dict[str, bytes] | None = No
         asked = folder / (f"{Path(name).stem}.ann" if reader == "brat" else name)
 
         def read() -> None:
-            examples = list(TASK_READERS[reader](asked, config, Intake(name, quarantine)))
+            read_examples = TASK_READERS[reader](asked, config, Intake(name, quarantine))
+            examples = [_as_kept(example) for example in read_examples]
             assert from_json_lines(to_json_lines(examples), config) == examples
 
         refused_or_read(read)
