@@ -17,6 +17,7 @@ __all__ = [
     "name_study",
     "observe_cell",
     "observe_documents",
+    "observe_energy",
     "observe_evaluation",
     "observe_flags",
     "observe_quarantined",
@@ -82,6 +83,11 @@ def observe_documents(stage: str, counters: Mapping[str, int]) -> None:
     for outcome in DOCUMENT_OUTCOMES:
         if outcome in counters:
             instrument(names.DOCUMENTS, stage, outcome).inc(counters[outcome])
+
+
+def observe_energy(stage: str, meter: str, joules: float) -> None:
+    """Count energy that a meter has told while the stage ran."""
+    instrument(names.ENERGY, stage, meter).inc(joules)
 
 
 def observe_quarantined(stage: str) -> None:

@@ -59,6 +59,12 @@ STAGE_END = MetricName(
     ("stage", "outcome"),
     result=True,
 )
+ENERGY = MetricName(
+    "gmlm_energy_joules_total",
+    "counter",
+    "Energy while the stage ran, by meter: rapl (CPU packages and memory of the whole machine) or nvml (whole GPUs).",
+    ("stage", "meter"),
+)
 DOCUMENTS = MetricName(
     "gmlm_documents_total",
     "counter",

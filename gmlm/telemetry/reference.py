@@ -41,6 +41,7 @@ metrics of the Python client's process collector.
 | `side` | `source` or `target` |
 | `origin` | `shard` or `memory` (what other shards or runs have translated) |
 | `flag` | the flags of [translation](translation.md#quality), such as `numbers` |
+| `meter` | `rapl` or `nvml`, see [usage](usage.md); absent where it cannot be read |
 | `kind` | `allocated`, `reserved` or `peak` |
 | `operation` | an operation of S3, such as `PutObject` |
 | `error` | a class of `gmlm.errors`, such as `StorageError` |

@@ -17,7 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"storage"}),
     frozenset({"manifest"}),
     frozenset({"stage"}),
-    frozenset({"shards", "lineage", "language", "deduplication", "multiple_testing"}),
+    frozenset({"shards", "lineage", "language", "deduplication", "multiple_testing", "usage"}),
     frozenset({"training"}),
     frozenset({"corpus", "translation", "pretraining", "finetuning", "evaluation", "audit", "report", "demo"}),
     frozenset({"study"}),

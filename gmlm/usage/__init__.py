@@ -1,0 +1,1 @@
+"""What work uses: time, CPU, GPUs and energy. Kept apart from outputs, whose bytes no measurement may change."""
