@@ -12,7 +12,7 @@ from gmlm.kubernetes.study_folder import local_study_folder
 from gmlm.storage import Store, open_store
 from gmlm.study.plan import Plan, PlannedNode
 from gmlm.study.plan_file import read_plan
-from gmlm.study.runner import scratch_folder, stage_run
+from gmlm.study.runner import measured_node, scratch_folder, stage_run
 from gmlm.telemetry import get_logger
 
 log = get_logger(__name__)
@@ -77,7 +77,7 @@ def _work(store: Store, plan: Plan, node: PlannedNode, study: str, study_folder:
     from gmlm.translation.translate import work_on
 
     folder = local_study_folder(study_folder, {raw.name for raw in node.raw_inputs})
-    with exported(study, node.node.id):
+    with exported(study, node.node.id), measured_node(node, store):
         work_on(_config(node), stage_run(node, plan, store, folder, _scratch(store, node)), first)
 
 

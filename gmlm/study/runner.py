@@ -9,23 +9,26 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from gmlm import interruption
+from gmlm.config.workers import worker_count
 from gmlm.errors import AccessDeniedError, ConfigError, DiskFullError, GmlmError, InterruptedRunError, StorageError
 from gmlm.manifest import MANIFEST_NAME, Manifest, read_manifest
 from gmlm.stage import StageRun, progress_prefix
 from gmlm.storage import Store
 from gmlm.storage.probe import probe_conditional_writes
 from gmlm.study.plan import Plan, PlannedNode
-from gmlm.study.ranks import is_first_rank
-from gmlm.study.registry import load_stage
+from gmlm.study.ranks import is_first_rank, local_rank
+from gmlm.study.registry import STAGES, load_stage
 from gmlm.study.selection import Selection
 from gmlm.telemetry import get_logger
 from gmlm.telemetry.metrics import observe_documents, observe_recognised, observe_stage
+from gmlm.usage.measure import Work, measured
+from gmlm.usage.record import forget_records
 
 log = get_logger(__name__)
 
@@ -130,11 +133,29 @@ def run_node(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path,
             return read_manifest(store, planned.prefix)
         run = stage_run(planned, plan, store, study_folder, scratch)
         log.info("stage started", extra={"node": node.id})
-        manifest = load_stage(node.stage)(node.config, run)
+        with measured_node(planned, store):
+            manifest = load_stage(node.stage)(node.config, run)
         observe_documents(node.stage, manifest.counters)
     if is_first_rank():
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def measured_node(planned: PlannedNode, store: Store) -> AbstractContextManager[None]:
+    """Record what the block uses for a node: each rank its CPU and GPU, and one on each machine the machine's meter."""
+    node, rank = planned.node, local_rank()
+    kind = STAGES[node.stage].gpus
+    work = Work(
+        stage=node.stage,
+        name=node.name,
+        fingerprint=planned.fingerprint,
+        progress=planned.progress,
+        first_gpu=rank,
+        gpus=worker_count() if kind == "workers" else int(kind == "one"),
+        timed=is_first_rank(),
+        metered=rank == 0,
+    )
+    return measured(work, store)
 
 
 def stage_run(planned: PlannedNode, plan: Plan, store: Store, study_folder: Path, scratch: Path) -> StageRun:
@@ -171,6 +192,7 @@ def _discard(store: Store, planned: PlannedNode, scratch: Path) -> None:
     unfinished = progress_prefix(planned.node.stage, planned.node.name, planned.progress)
     for key in [*store.list(planned.prefix), *store.list(unfinished)]:
         store.delete(key)
+    forget_records(store, planned.node.stage, planned.node.name, planned.progress)
     for path in scratch.iterdir():
         if path.name != "lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -11,6 +11,7 @@ from gmlm.errors import InputNotFoundError
 from gmlm.lineage import lineage, locate
 from gmlm.storage import Store, open_store
 from gmlm.study import commands
+from gmlm.study.registry import STAGES
 from gmlm.study.selection import Selection
 
 pytestmark = pytest.mark.integration
@@ -45,7 +46,8 @@ def run(study: Path, store: str) -> dict[str, str]:
 
 
 def contents(store: Store) -> dict[str, bytes]:
-    return {key: store.read(key) for key in store.list() if key.count("/") > 2}
+    """Everything that stages published: keys are STAGE/NAME/FINGERPRINT/..."""
+    return {key: store.read(key) for stage in STAGES for key in store.list(stage)}
 
 
 def test_s3_and_a_folder_hold_the_same_bytes_and_both_recognise_finished_work(study, s3_environment, tmp_path):

@@ -20,6 +20,7 @@ from gmlm.study.graph import build_graph
 from gmlm.study.plan import plan_study
 from gmlm.study.runner import StudyOutcome, StudyRunner
 from gmlm.study.selection import Selection
+from gmlm.usage.record import records_of
 
 
 class Stages:
@@ -161,8 +162,21 @@ def test_the_same_study_gives_the_same_bytes_in_another_store(study_file: Path, 
     for store in ("one", "two"):
         commands.run(study_file, Selection(), store=str(study_file.parent / store), observer=lambda node, outcome: None)
         folder = LocalStore(study_file.parent / store)
-        contents.append({key: folder.read(key) for key in folder.list() if not key.startswith(".scratch")})
+        outputs = [key for key in folder.list() if not key.startswith((".scratch", "usage"))]
+        contents.append({key: folder.read(key) for key in outputs})
     assert contents[0] == contents[1]
+
+
+def test_all_attempts_at_an_output_are_recorded_and_force_begins_anew(study_file: Path, stages: Stages) -> None:
+    stages.failures = {"ingest/german": LabelError("wrong")}
+    run(study_file, only="ingest/german")
+    stages.failures = {}
+    run(study_file)
+    planned = plan_study(build_graph(parse_study(study_file.read_text())), study_file.parent).nodes["ingest/german"]
+    store = LocalStore(study_file.parent / "runs")
+    assert len(records_of(store, "ingest", "german", planned.fingerprint)) == 2
+    run(study_file, only="ingest/german", force=True)
+    assert len(records_of(store, "ingest", "german", planned.fingerprint)) == 1
 
 
 def test_a_second_run_of_the_same_node_is_refused_while_the_first_is_at_work(study_file: Path, stages: Stages) -> None:
