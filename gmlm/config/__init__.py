@@ -23,7 +23,7 @@ from gmlm.config.models import (
     VocabularyConfig,
 )
 from gmlm.config.optimisation import OptimisationConfig
-from gmlm.config.report import ReportConfig, ReportSettings
+from gmlm.config.report import PricesConfig, ReportConfig, ReportSettings
 from gmlm.config.study import StudyConfig
 from gmlm.config.tasks import CellConfig, FinetuneConfig, GridConfig, TaskConfig, TaskTranslationConfig
 from gmlm.config.translation import (
@@ -60,6 +60,7 @@ __all__ = [
     "ModelConfig",
     "OptimisationConfig",
     "PhaseConfig",
+    "PricesConfig",
     "QualityConfig",
     "RecipeConfig",
     "ReferenceConfig",

@@ -47,6 +47,15 @@ def decimal(value: float | None, places: int = 3) -> str:
     return NOTHING if value is None else f"{value:,.{places}f}"
 
 
+def amount(value: float | None) -> str:
+    """Hours, kilowatt-hours, money: three significant digits below 100, whole above; a dash for none known."""
+    if value is None:
+        return NOTHING
+    if 0 < value < 0.001:
+        return "<0.001"
+    return f"{value:.3g}" if value < 99.95 else f"{value:,.0f}"
+
+
 def percent(value: float | None) -> str:
     """A share between 0 and 1: `1.3 %`."""
     return NOTHING if value is None else f"{100 * value:.1f} %"

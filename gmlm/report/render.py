@@ -56,7 +56,7 @@ def render_html(content: Content, plots: Plots) -> str:
     script = files("gmlm.report").joinpath("templates", "sorting.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             content=content,
@@ -70,13 +70,13 @@ def render_html(content: Content, plots: Plots) -> str:
 
 def render_latex(headline: Headline, study: str) -> str:
     """The headline as a LaTeX table in the manner of booktabs."""
-    template = _environment(finalize=escape_latex).get_template("table.tex.j2")
+    template = page_environment(finalize=escape_latex).get_template("table.tex.j2")
     return template.render(headline=headline, label=re.sub(r"[^a-z0-9-]+", "-", study.lower()))
 
 
 def render_markdown(content: Content) -> str:
     """A page in GitHub's Markdown."""
-    return _environment(finalize=escape_markdown).get_template("report.md.j2").render(content=content)
+    return page_environment(finalize=escape_markdown).get_template("report.md.j2").render(content=content)
 
 
 def escape_markdown(value: Any) -> Markup:
@@ -97,7 +97,8 @@ def escape_latex(value: Any) -> Markup:
     return Markup("".join(_LATEX_SYNTAX.get(char, char) for char in re.sub(r"\s+", " ", text)))
 
 
-def _environment(finalize: Callable[[Any], Markup] | None = None) -> Environment:
+def page_environment(finalize: Callable[[Any], Markup] | None = None) -> Environment:
+    """What renders the templates of this package; `finalize` escapes each value for its format, by default for HTML."""
     environment = Environment(
         loader=PackageLoader("gmlm.report"),
         autoescape=True,

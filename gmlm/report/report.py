@@ -8,6 +8,7 @@ from gmlm.report.card import model_card
 from gmlm.report.content import collect
 from gmlm.report.plots import draw
 from gmlm.report.render import render_html, render_json, render_latex, render_markdown
+from gmlm.report.usage_pages import write_usage_pages
 from gmlm.stage import StageRun
 
 
@@ -16,7 +17,7 @@ def build_report(config: ReportConfig, run: StageRun) -> Manifest:
 
     Nodes that failed are absent from `run.inputs`; what they would have shown is marked as missing. Of texts only
     counts and distributions enter the report, but for wrong predictions on tasks that the study declares public. The
-    counters count nodes.
+    counters count nodes. Beside the outputs, `usage/STUDY.*` in the store get what the nodes have used.
     """
     content = collect(config.study, run.store, run.inputs, config.settings, config.ablations)
     files = [
@@ -27,5 +28,6 @@ def build_report(config: ReportConfig, run: StageRun) -> Manifest:
     if content.headline is not None:
         files.append(run.write("table.tex", render_latex(content.headline, content.study).encode()))
     files += [run.write(f"cards/{made.model}.md", model_card(content, made).encode()) for made in content.pretraining]
+    write_usage_pages(config, run.store, run.inputs)
     nodes = len(run.inputs)
     return run.publish("report", config, files, counters={"in": nodes, "out": nodes, "rejected": 0})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gmlm.report.headline import Headline, Score, read_headline
 from gmlm.report.numbers import interval, p_value, score, signed, signed_interval
 
-_RIGHT_ALIGNED = (False, False, True, True, True, False)
+_LEFT = (0, 1, 5)
+"""Columns of words, and of p values, whose marks would tear their digits apart."""
 
 
 def summary_table(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | None = None) -> str:
@@ -22,7 +23,7 @@ def summary_table(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | Non
         return "No task was scored."
     header = ("task", "model", "score", f"{headline.confidence:.0%} interval", "difference", "p (Holm)")
     rows = [_row(task.metric, row) for task in headline.tasks for row in task.scores]
-    lines = _aligned([header, *rows])
+    lines = aligned([header, *rows], left=_LEFT)
     lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join([*lines, *_notes(headline)])
 
@@ -44,12 +45,13 @@ def _row(metric: str, row: Score) -> tuple[str, ...]:
     return (task, row.model, score(row.mean), interval(row.low, row.high), difference, p)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], *, left: Collection[int]) -> list[str]:
+    """The rows of a table as lines; columns are aligned to the right but for those of the numbers in `left`."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, _RIGHT_ALIGNED, strict=True)
+            text.ljust(widths[column]) if column in left else text.rjust(widths[column])
+            for column, text in enumerate(row)
         ).rstrip()
         for row in rows
     ]

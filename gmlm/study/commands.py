@@ -136,7 +136,7 @@ def recompute(path: Path, folder: Path, output: Path | None = None) -> str:
 
 
 def headline(study: OpenStudy) -> str:
-    """The study's table, where it is evaluated, and the address of its report, where there is one."""
+    """The study's table, where it is evaluated, what its outputs took, and its report's address, where it has one."""
     lines = []
     for node_id, planned in study.plan.nodes.items():
         if not planned.finished(study.store):
@@ -147,8 +147,19 @@ def headline(study: OpenStudy) -> str:
             evaluated = read_manifest(study.store, planned.prefix)
             lines.append(summary_table(json.loads(read_file(study.store, evaluated, "scores.json")), evaluated.config))
         if node_id.startswith("report/"):
-            lines.append(f"Report: {study.store.uri}/{planned.prefix}/report.html")
+            lines += [usage(study), f"Report: {study.store.uri}/{planned.prefix}/report.html"]
     return "\n\n".join(lines)
+
+
+def usage(study: OpenStudy) -> str:
+    """Time, energy and cost of what is finished, by stage; the report, which tells of the others, is left out."""
+    from gmlm.report.usage import read_usage
+    from gmlm.report.usage_pages import usage_text
+
+    made = [node for node in study.plan.nodes.values() if node.node.stage != "report" and node.finished(study.store)]
+    outputs = [(node.node.stage, node.node.name, node.fingerprint) for node in made]
+    prices = study.config.report.prices
+    return usage_text(read_usage(study.store, study.config.name, outputs, prices, by_part=False))
 
 
 def explain(failures: dict[str, GmlmError]) -> str:

@@ -46,7 +46,7 @@ STAGES: dict[str, StageEntry] = {
     "import": StageEntry("gmlm.evaluation.predictions:import_predictions", "evaluate"),
     "evaluate": StageEntry("gmlm.evaluation.evaluate:evaluate", "evaluate", revision=3),
     "audit": StageEntry("gmlm.audit.audit:audit", "audit", revision=2, gpus="one"),
-    "report": StageEntry("gmlm.report.report:build_report", "report", revision=5),
+    "report": StageEntry("gmlm.report.report:build_report", "report", revision=6),
 }
 """Every stage, in the order in which a study needs them."""
 

@@ -34,3 +34,19 @@ from gmlm.report import numbers
 )
 def test_figures_are_written_one_way(text, expected):
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.0004, "<0.001"),
+        (0.03456, "0.0346"),
+        (99.94, "99.9"),
+        (99.96, "100"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_amounts_have_three_digits_and_no_exponent(value, text):
+    assert numbers.amount(value) == text
