@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gmlm.deployment.usage import training_usage, usage_section, with_emissions
 from gmlm.lineage import LineageNode, lineage, render
 from gmlm.manifest import Manifest, RawInput, find_manifest, read_file
 from gmlm.storage import Store
@@ -30,8 +31,9 @@ def exported_card(store: Store, plan: Plan, model: Manifest, reasons: Sequence[s
     files = {entry.path for entry in model.files}
     path = f"model/{CARD}"
     card = read_file(store, model, path).decode() if path in files else f"# {model.name}\n"
-    sections = [card.rstrip(), *_scores(store, plan), *_conditions(reasons), *_lineage(store, model)]
-    return "\n\n".join(sections) + "\n"
+    usage = training_usage(store, plan, model)
+    sections = [with_emissions(card.rstrip(), usage), *_scores(store, plan), *usage_section(usage)]
+    return "\n\n".join([*sections, *_conditions(reasons), *_lineage(store, model)]) + "\n"
 
 
 def _scores(store: Store, plan: Plan) -> list[str]:

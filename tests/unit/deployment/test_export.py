@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 
+from gmlm.config import PricesConfig
 from gmlm.deployment import export_model
-from gmlm.deployment.card import _shortened
+from gmlm.deployment.card import _shortened, exported_card
 from gmlm.deployment.conditions import restrictions
+from gmlm.deployment.usage import training_usage, with_emissions
 from gmlm.errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -21,8 +24,10 @@ from gmlm.errors import (
     StorageError,
 )
 from gmlm.lineage import Finding, LineageNode
-from gmlm.manifest import RawInput
+from gmlm.manifest import RawInput, read_manifest
+from gmlm.report.usage import read_usage
 from gmlm.storage import open_store
+from gmlm.usage.record import Energy, UsageRecord, record_key
 
 MODEL = {"model.safetensors", "config.json", "tokenizer.json", "README.md"}
 
@@ -115,6 +120,36 @@ def test_the_card_names_scores_origin_and_conditions(finished: Any, tmp_path: Pa
     assert "raw: a.txt  4 bytes" in card
     assert finished.plan.nodes["pretrain/base"].fingerprint in card
     assert str(tmp_path) not in card
+
+
+def test_the_card_tells_what_training_took_and_the_hub_what_it_emitted(finished: Any) -> None:
+    model = finished.plan.nodes["pretrain/base"]
+    energy = Energy(meter="nvml", joules=7.2e6, scope="whole GPUs", method="energy counters")
+    record = UsageRecord(
+        stage="pretrain",
+        name="base",
+        fingerprint=model.fingerprint,
+        progress=model.progress,
+        seconds=3600,
+        cpu_seconds=7200,
+        gpu_seconds=3600,
+        energy=(energy, Energy(meter="rapl", reason="no readable RAPL counters")),
+    )
+    finished.store.write(record_key("pretrain", "base", "one"), record.to_bytes())
+    made = read_manifest(finished.store, model.prefix)
+    usage = training_usage(finished.store, finished.plan, made)
+    card = exported_card(finished.store, finished.plan, made, [])
+    assert "## Usage" in card
+    assert "co2_eq_emissions" not in card  # the study does not say what a kilowatt-hour emits
+    assert usage is not None
+    usage = read_usage(
+        finished.store, "base", [("pretrain", "base", model.fingerprint)], PricesConfig(grams_co2_per_kwh=350)
+    )
+    for before in ("# base", "---\nlanguage: de\n---\n# base"):
+        data = ModelCard(with_emissions(before, usage)).data
+        assert data.co2_eq_emissions["emissions"] == 700  # 2 kWh
+        assert data.co2_eq_emissions["training_type"] == "pre-training"
+        assert "rapl: not measured, no readable RAPL" in data.co2_eq_emissions["source"]
 
 
 def test_planted_canaries_are_a_reason_too(finished: Any) -> None:
