@@ -75,7 +75,7 @@ def _distances(attention: Any, near: torch.Tensor | None, rows: torch.Tensor) ->
             return None
         projection = getattr(attention, content if attention.share_att_key else own)
         table: torch.Tensor = projection(dropped).index_select(0, rows)
-        return table.unflatten(-1, (attention.num_attention_heads, -1)).transpose(0, 1)
+        return table.view(len(rows), attention.num_attention_heads, -1).transpose(0, 1)
 
     keys, queries = projected("c2p", "pos_key_proj", "key_proj"), projected("p2c", "pos_query_proj", "query_proj")
     return Distances(keys, queries, (len(rows) + 1) // 2)
@@ -104,7 +104,7 @@ def _attend(
 
 def _by_head(states: torch.Tensor, heads: int) -> torch.Tensor:
     """(documents, width, hidden size) as (heads, documents, width, size of a head)."""
-    return states.unflatten(-1, (heads, -1)).permute(2, 0, 1, 3).contiguous()
+    return states.view(*states.shape[:2], heads, -1).permute(2, 0, 1, 3).contiguous()
 
 
 def _scores(

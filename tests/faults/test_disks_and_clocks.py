@@ -93,11 +93,11 @@ def test_a_clock_that_jumps_changes_no_byte(
 def test_the_newest_checkpoint_is_that_of_the_highest_step_whatever_the_files_times(
     faults: Any, tmp_path: Path, imported: None
 ) -> None:
-    from gmlm.training.checkpoint import STATE, _complete
+    from gmlm.training.checkpoint_place import STATE, CheckpointPlace
 
     for step, age in ((120, 0), (99, 10), (1000, 10_000)):
         folder = tmp_path / f"step-{step:08d}"
         folder.mkdir()
         (folder / STATE).write_text("{}")
         os.utime(folder, (time.time() - age,) * 2)
-    assert _complete(tmp_path)[-1].name == "step-00001000"
+    assert CheckpointPlace.folder(tmp_path).whole()[-1] == "step-00001000"

@@ -79,7 +79,7 @@ def suffer(kind: str, step: int, folder: Path, faults: Any, monkeypatch: pytest.
         assert faults.forked(lambda: work(model(), folder, fault)) == -9
     elif kind == "failing disk":
         with monkeypatch.context() as patch:
-            patch.setattr("gmlm.training.checkpoint.flush", _failing(folder, step))
+            patch.setattr("gmlm.training.checkpoint_place.flush", _failing(folder, step))
             with pytest.raises(StorageError):
                 work(model(), folder, None)
     else:
