@@ -62,7 +62,8 @@ class OptimisationConfig(Frozen):
     evaluate_every: int = Field(0, ge=0)
     """Steps between two evaluations on held-out data; 0 evaluates at the end only."""
     checkpoint_every: int = Field(0, ge=0)
-    """Steps between two checkpoints; 0 writes them on interruption only."""
+    """Steps between two checkpoints; 0 writes them on interruption only. A killed training repeats those since the last
+    whole one: as many as this, and those made while the next is being written, no more than this again."""
     keep_last: int = Field(1, ge=1)
     """Newest checkpoints that are kept while training runs."""
     keep_best: bool = False
