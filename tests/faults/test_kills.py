@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +33,9 @@ class Trials:
         self.longest_loss = 0
         whole = folder / "whole"
         killer = faults.Killer(str(whole), None, kinds=folder / "kinds")
+        started = time.monotonic()
         assert faults.forked(self._work(whole, killer)) == 0
+        self.seconds = time.monotonic() - started
         self.kinds = (folder / "kinds").read_text().split()
         self.steps = killer.shared[faults.TRAINED]
         self.expected = faults.contents(open_store(str(whole)))
@@ -85,7 +88,7 @@ def test_killed_at_points_of_its_file_work(trials: Trials, record_property: Call
 def test_killed_at_random_times(trials: Trials, record_property: Callable[[str, object], None]) -> None:
     draw, killed = random.Random(7), 0
     for _ in range(RANDOM):
-        killed += trials.kill_and_resume(None, after=draw.uniform(0.05, 3.5)) == -9
+        killed += trials.kill_and_resume(None, after=draw.uniform(0.02, 0.95) * trials.seconds) == -9
     assert killed >= RANDOM * 3 // 4  # the others had ended before
     record_property("figure", f"{killed} kills at random times; all {len(trials.expected)} files equal each time")
 
