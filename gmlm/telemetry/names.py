@@ -130,6 +130,15 @@ DATA_WAIT = MetricName(
     "gmlm_training_data_wait_seconds_total", "counter", "Seconds that steps have waited for their batch.", TRAINING
 )
 LOSS = MetricName("gmlm_training_loss", "gauge", "Loss of the last optimiser step; NaN if not finite.", TRAINING)
+TERM = MetricName(
+    "gmlm_training_term",
+    "gauge",
+    "A term of the last step's loss where it has several, or a figure beside it, such as `discriminator_accuracy`.",
+    (*TRAINING, "term"),
+)
+HELD_OUT_TERM = MetricName(
+    "gmlm_training_held_out_term", "gauge", "A term of the loss on held-out documents.", (*TRAINING, "term")
+)
 HELD_OUT_LOSS = MetricName("gmlm_training_held_out_loss", "gauge", "Loss on held-out documents.", TRAINING)
 HELD_OUT_SOURCE_LOSS = MetricName(
     "gmlm_training_held_out_source_loss",

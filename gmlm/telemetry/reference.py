@@ -33,6 +33,7 @@ metrics of the Python client's process collector.
 | `task` | names in the study file; `translation/REFERENCE` for the scores of translators |
 | `phase` | number of the phase of pre-training, from 1; empty elsewhere |
 | `source` | names of sources and translations in the study file |
+| `term` | `generator_loss`, `discriminator_loss`, `discriminator_accuracy`, `replaced_share` (ELECTRA) |
 | `split` | `dev` or `test` |
 | `metric` | `f1`, `bleu` or `chrf`; F1 runs from 0 to 1, BLEU and chrF from 0 to 100 |
 | `outcome` of stages | `finished`, `recognised`, `interrupted`, `failed` |

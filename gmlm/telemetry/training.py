@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from gmlm.telemetry import names
@@ -53,6 +54,7 @@ class TrainingSeries:
         seconds: float,
         data_seconds: float,
         gradient_norm: float | None,
+        terms: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Record an optimiser step.
 
@@ -65,6 +67,7 @@ class TrainingSeries:
             seconds: What it took in all.
             data_seconds: What it waited for its batch.
             gradient_norm: Norm of the gradient before clipping.
+            terms: Means of the loss's terms, where it has several.
         """
         self._step.set(step)
         self._loss.set(loss)
@@ -76,10 +79,18 @@ class TrainingSeries:
         self._last_step.set_to_current_time()
         if gradient_norm is not None:
             self._of(names.GRADIENT_NORM).set(gradient_norm)
+        self._set_terms(names.TERM, terms)
 
-    def observe_held_out_loss(self, loss: float, by_source: Mapping[str, float]) -> None:
-        """Record the loss on held-out documents, and on those of each source where there are several."""
+    def _set_terms(self, metric: names.MetricName, terms: Mapping[str, float]) -> None:
+        for term, value in terms.items():
+            instrument(metric, *self._labels, term).set(value)
+
+    def observe_held_out_loss(
+        self, loss: float, by_source: Mapping[str, float], terms: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Record the loss on held-out documents, on those of each source where there are several, and its terms."""
         self._of(names.HELD_OUT_LOSS).set(loss)
+        self._set_terms(names.HELD_OUT_TERM, terms)
         for source, value in by_source.items():
             instrument(names.HELD_OUT_SOURCE_LOSS, *self._labels, source).set(value)
 

@@ -84,7 +84,7 @@ class DeepSpeedEngine:
         return model
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """The scalar loss of a micro-batch."""
+        """The loss of a micro-batch: a scalar, or a vector (terms)."""
         loss: torch.Tensor = self._engine(batch)
         return loss
 

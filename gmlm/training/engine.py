@@ -26,7 +26,7 @@ class Objective(nn.Module):
         self._loss, self._precision = loss, precision
 
     def forward(self, batch: Batch) -> Any:
-        """The scalar mean loss of one micro-batch."""
+        """The mean loss of one micro-batch: a scalar, or a vector (terms)."""
         device = next(self.model.parameters()).device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
             return self._loss(self.model, batch)
@@ -46,7 +46,7 @@ class Engine(Protocol):
         ...
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """Forward pass in the configured precision: the scalar loss of a micro-batch."""
+        """Forward pass in the configured precision: the loss of a micro-batch, a scalar or a vector (terms)."""
         ...
 
     def backward(self, loss: torch.Tensor, *, last: bool) -> None:

@@ -70,16 +70,18 @@ class TrainingMetrics:
             seconds=state.step_seconds,
             data_seconds=state.data_seconds,
             gradient_norm=state.gradient_norm,
+            terms=state.terms,
         )
         self._observe_checkpoints(state)
         self._log(state)
 
     def observe_held_out(self, figures: Mapping[str, Any]) -> None:
-        """Record the `loss` on held-out documents, and that of each of their `sources`; log all figures."""
+        """Record the `loss` on held-out documents, its `terms` and that of each of its `sources`; log all figures."""
         if self._series is not None:
             losses = {source: part["loss"] for source, part in figures.get("sources", {}).items()}
-            self._series.observe_held_out_loss(figures["loss"], losses)
-            _logger.info("held-out evaluation", extra={**self._names, **figures})
+            terms = figures.get("terms", {})
+            self._series.observe_held_out_loss(figures["loss"], losses, terms)
+            _logger.info("held-out evaluation", extra={**self._names, **figures, **terms})
 
     def _begin(self, state: TrainingState) -> None:
         assert self._series is not None
@@ -103,6 +105,7 @@ class TrainingMetrics:
             "step": state.step,
             "steps": state.steps,
             "loss": state.loss,
+            **state.terms,
             "learning_rate": state.learning_rate,
             "gradient_norm": state.gradient_norm,
             "tokens_per_second": (state.step - self._logged) * self._tokens / max(seconds, 1e-9),

@@ -4,6 +4,9 @@ Weights of micro-batches: a loss function returns the mean over the targets of o
 the mean over the targets of all its micro-batches on all ranks, so that n x m examples and one batch of n*m examples
 give the same gradient. A micro-batch says how many targets it has by a scalar entry `WEIGHT`; without one, all
 micro-batches count alike.
+
+A loss may have several terms, each a mean over targets of its own, as ELECTRA's has: then it is a vector, and so is
+the entry `WEIGHT`. The loss of a step is the sum of its terms' means times their coefficients.
 """
 
 from __future__ import annotations
@@ -18,12 +21,14 @@ from torch import nn
 Batch = Mapping[str, torch.Tensor]
 """Tensors by name; the loss function alone knows the names."""
 LossFunction = Callable[[nn.Module, Batch], torch.Tensor]
-"""Scalar mean loss over the targets of one micro-batch."""
+"""Mean loss over the targets of one micro-batch: a scalar, or a vector (terms)."""
+Terms = Mapping[str, float]
+"""Name and coefficient of each term of a loss that has several; 0 for a figure that is only watched."""
 BatchFunction = Callable[[int], Sequence[Batch]]
 """The micro-batches of a step (from 0) on this rank. It must be a pure function of the step: resuming relies on it."""
 
 WEIGHT = "weight"
-"""Key of a micro-batch's number of targets."""
+"""Key of a micro-batch's number of targets, of each term where the loss has several."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class TrainingState:
         steps: Optimiser steps of the whole run.
         step: Optimiser steps done.
         loss: Loss of the last step.
+        terms: Mean of each of its terms, where the loss has several.
         learning_rate: Learning rate of the last step.
         gradient_norm: Norm of the last step's gradient before clipping; None where nothing is clipped.
         checkpoint_step: Step of the last checkpoint; 0 before the first.
@@ -65,6 +71,7 @@ class TrainingState:
     steps: int
     step: int = 0
     loss: float = float("nan")
+    terms: dict[str, float] = field(default_factory=dict)
     learning_rate: float = 0.0
     gradient_norm: float | None = None
     checkpoint_step: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.errors import InterruptedRunError
-from gmlm.telemetry import Progress, progress
+from gmlm.telemetry import progress
 from gmlm.training.averaging import average_last
 from gmlm.training.checkpoint import Checkpoints
 from gmlm.training.checkpoint_place import CheckpointPlace
@@ -24,6 +25,7 @@ from gmlm.training.interface import (
     Hook,
     LossFunction,
     LossPoint,
+    Terms,
     TrainingResult,
     TrainingState,
 )
@@ -36,6 +38,7 @@ def train(
     model: nn.Module,
     *,
     loss: LossFunction,
+    terms: Terms | None = None,
     batches: BatchFunction,
     steps: int,
     optimisation: OptimisationConfig,
@@ -60,11 +63,12 @@ def train(
     world = join_world()
     place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
     saved = Checkpoints(place, optimisation, world, fingerprint, kept_steps) if place is not None else None
-    run = _Run(lambda: open_engine(model, loss, optimisation, world), batches, steps, optimisation, seed, world, saved)
+    fresh = partial(open_engine, model, loss, optimisation, world)
+    run = _Run(fresh, batches, steps, optimisation, seed, world, saved, terms)
     with (
         interruption() as interrupted,
         _entered(hooks),
-        _shown(description, run.state, world) as bar,
+        _shown(description, run.state, world) as advance,
         saved.closing(run.state) if saved is not None else nullcontext(),
     ):
         while run.state.step < steps and not run.state.stopped:
@@ -74,9 +78,7 @@ def train(
             run.show(hooks)
             if run.keep(interrupted.requested):
                 raise InterruptedRunError(f"stopped at step {run.state.step} of {steps}", fix="run again: it resumes")
-            if bar is not None:
-                bar.advance()
-                bar.show(loss=run.state.loss)
+            advance(run.state.loss)
 
     run.engine.finish(model)
     if place is not None and optimisation.average_last > 1:
@@ -96,13 +98,14 @@ class _Run:
         seed: int,
         world: World,
         saved: Checkpoints | None,
+        terms: Terms | None,
     ) -> None:
         self._fresh, self._optimisation, self._world, self._saved = fresh, optimisation, world, saved
         self.engine = fresh()
         self.state = TrainingState(self.engine.model, steps)
         if saved is not None and not saved.load(self.state, self.engine) and optimisation.max_rollbacks:
             saved.begin(self.state, self.engine)  # There must be something to go back to.
-        self._stepper = Stepper(batches, self.state, seed, world)
+        self._stepper = Stepper(batches, self.state, seed, world, terms)
 
     def advance(self) -> str | None:
         """Do the next step; what is wrong, if it cannot be."""
@@ -173,9 +176,15 @@ def _entered(hooks: Sequence[Hook]) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(description: str, state: TrainingState, world: World) -> Iterator[Progress | None]:
+def _shown(description: str, state: TrainingState, world: World) -> Iterator[Callable[[float], None]]:
+    """What shows on rank 0 that another step is done, given its loss."""
     if not world.is_main:
-        yield None
+        yield lambda loss: None
         return
     with progress(description, total=state.steps, unit="step", done=state.step) as bar:
-        yield bar
+
+        def advance(loss: float) -> None:
+            bar.advance()
+            bar.show(loss=loss)
+
+        yield advance

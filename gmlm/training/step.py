@@ -7,7 +7,10 @@ step stays what it is, and so does its gradient, to rounding.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
+from itertools import starmap
+from operator import mul
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
@@ -17,7 +20,7 @@ from gmlm.errors import TrainingError
 from gmlm.telemetry import get_logger
 from gmlm.training.distributed import World
 from gmlm.training.engine import Engine
-from gmlm.training.interface import WEIGHT, Batch, BatchFunction, TrainingState
+from gmlm.training.interface import WEIGHT, Batch, BatchFunction, Terms, TrainingState
 
 _logger = get_logger(__name__)
 FIX = "set 'micro_batch_tokens' lower, or use more devices"
@@ -35,8 +38,12 @@ class Halvable(Protocol):
 class Stepper:
     """Does the steps of a training on one rank."""
 
-    def __init__(self, batches: BatchFunction, state: TrainingState, seed: int, world: World) -> None:
+    def __init__(
+        self, batches: BatchFunction, state: TrainingState, seed: int, world: World, terms: Terms | None = None
+    ) -> None:
         self._batches, self._state, self._seed, self._world = batches, state, seed, world
+        self._terms = terms or {"loss": 1.0}
+        self._coefficients = torch.tensor([*self._terms.values()], dtype=torch.float64)
 
     def gradients(self, engine: Engine) -> float:
         """Add up the gradients of the next step; its mean loss over all targets of all ranks.
@@ -60,27 +67,36 @@ class Stepper:
         batches = self._fetch()
         engine.model.train()
         torch.manual_seed(_step_seed(self._seed, self._state.step, self._world))
-        total = self._world.sum(sum(map(_weight, batches))) or 1.0  # A step may have nothing to predict.
-        loss, lacking = 0.0, False
+        totals = torch.tensor(self._world.sums(*self._weights(batches)), dtype=torch.float64)
+        totals[totals == 0] = 1.0  # A step may have nothing to predict.
+        means, lacking = torch.zeros(len(totals), dtype=torch.float64), False
         try:
-            loss = self._forward_and_backward(engine, batches, total)
+            means = self._forward_and_backward(engine, batches, totals)
         except torch.OutOfMemoryError:
             engine.discard_gradients()
             lacking = True
-        loss, lack = self._world.sums(loss, float(lacking))
-        return None if lack else loss
+        *terms, lack = self._world.sums(*means.tolist(), float(lacking))
+        if lack:
+            return None
+        if len(terms) > 1:
+            self._state.terms = dict(zip(self._terms, terms, strict=True))
+        return math.fsum(starmap(mul, zip(self._terms.values(), terms, strict=True)))
 
-    def _forward_and_backward(self, engine: Engine, batches: Sequence[Batch], total: float) -> float:
-        step_loss = 0.0
+    def _forward_and_backward(self, engine: Engine, batches: Sequence[Batch], totals: torch.Tensor) -> torch.Tensor:
+        """Add the gradients of the micro-batches; this rank's part of the mean of each term."""
+        means = torch.zeros_like(totals)
         for index, batch in enumerate(batches):
-            loss, weight = (
-                engine({name: tensor.to(self._world.device) for name, tensor in batch.items()}),
-                _weight(batch),
-            )
+            placed = {name: tensor.to(self._world.device) for name, tensor in batch.items()}
+            losses, weight = engine(placed).reshape(-1), _weight(batch)
             # Engines average over ranks, so the share of this micro-batch is scaled up by their number.
-            engine.backward(loss * (weight * self._world.size / total), last=index == len(batches) - 1)
-            step_loss += float(loss.detach()) * weight / total
-        return step_loss
+            shares = self._coefficients * (weight * self._world.size / totals)
+            engine.backward((losses * shares.to(losses)).sum(), last=index == len(batches) - 1)
+            means += losses.detach().double().cpu() * weight / totals
+        return means
+
+    def _weights(self, batches: Sequence[Batch]) -> list[float]:
+        """The targets of each term in this rank's micro-batches."""
+        return sum(map(_weight, batches), torch.zeros_like(self._coefficients)).tolist()
 
     def _fetch(self) -> Sequence[Batch]:
         """The micro-batches of the next step; the state keeps how long that took."""
@@ -97,8 +113,9 @@ class Stepper:
         self._batches, self._halvings = smaller, self._halvings + 1
 
 
-def _weight(batch: Batch) -> float:
-    return float(batch.get(WEIGHT, 1.0))
+def _weight(batch: Batch) -> torch.Tensor:
+    """The targets of each term (terms), on the CPU."""
+    return batch.get(WEIGHT, torch.ones(())).reshape(-1).double()
 
 
 def _step_seed(seed: int, step: int, world: World) -> int:

@@ -41,7 +41,7 @@ class TorchEngine:
         return self._objective.model
 
     def __call__(self, batch: Batch) -> torch.Tensor:
-        """The scalar loss of a micro-batch."""
+        """The loss of a micro-batch: a scalar, or a vector (terms)."""
         loss: torch.Tensor = self._objective(batch)
         return loss
 

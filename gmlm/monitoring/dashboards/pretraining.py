@@ -60,6 +60,16 @@ LEARNING = (
         "number",
         thresholds=(Threshold(1, "red"),),
     ),
+    Panel(
+        "Terms of the loss",
+        "Replaced-token detection: losses of generator and discriminator, accuracy, and the share of replaced tokens. "
+        'An accuracy of 1 minus that share is what always answering "original" reaches.',
+        (
+            Query(_of(names.TERM), "{{model}} phase {{phase}}, {{term}}"),
+            Query(_of(names.HELD_OUT_TERM), "{{model}} phase {{phase}}, {{term}}, held out"),
+        ),
+        width=24,
+    ),
 )
 SPEED = (
     Panel(

@@ -94,3 +94,11 @@ def test_phases_and_models_keep_series_of_their_own(series):
     series.observe_step(**STEP)
     TrainingSeries("pretrain", "other", "", "1").observe_step(**{**STEP, "loss": 9.0})
     assert value("gmlm_training_loss") == 2.5
+
+
+def test_a_loss_of_several_terms_shows_each(series):
+    series.observe_step(**STEP, terms={"generator_loss": 1.5, "discriminator_accuracy": 0.9})
+    series.observe_held_out_loss(2.0, {}, {"discriminator_accuracy": 0.8})
+    assert value("gmlm_training_term", term="generator_loss") == 1.5
+    assert value("gmlm_training_term", term="discriminator_accuracy") == 0.9
+    assert value("gmlm_training_held_out_term", term="discriminator_accuracy") == 0.8

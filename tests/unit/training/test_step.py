@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 
 from gmlm.config import OptimisationConfig
 from gmlm.errors import TrainingError
-from gmlm.training import Batch, TrainingResult, train
+from gmlm.training import Batch, TrainingResult, TrainingState, train
 from gmlm.training.interface import WEIGHT
 
 OPTIMISATION = OptimisationConfig(learning_rate=1e-2, log_every=1, checkpoint_every=2)
@@ -90,3 +91,53 @@ def test_deepspeed_says_what_to_do() -> None:
     with pytest.raises(TrainingError, match="out of memory") as caught:
         run(Device(4), engine="deepspeed", zero_stage=1)
     assert "zero_stage" in str(caught.value)
+
+
+def two_terms(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """Two terms over targets of their own, the rows and their columns that are positive, and a figure."""
+    output, positive = model(batch["x"]), batch["x"] > 0
+    second = (output * positive).sum() / positive.sum().clamp(min=1)
+    return torch.stack([(output**2).mean(), second, positive.float().mean().detach()])
+
+
+def rows_of_two_terms(size: int, step: int) -> Sequence[Batch]:
+    return [
+        {**batch, WEIGHT: torch.tensor([float(len(x)), float((x > 0).sum()), float(x.numel())])}
+        for batch in Rows(size)(step)
+        for x in [batch["x"]]
+    ]
+
+
+def test_each_term_of_a_loss_is_the_mean_over_all_its_targets() -> None:
+    """Rows and positive columns are shared out unevenly, so means of the micro-batches' means would differ."""
+    trained, figures = [], list[dict[str, float]]()
+    for size in (8, 1):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        hook = _Terms(figures)
+        result = train(
+            model,
+            loss=two_terms,
+            terms={"square": 1.0, "positive": 3.0, "share": 0.0},
+            batches=partial(rows_of_two_terms, size),
+            steps=2,
+            optimisation=OPTIMISATION,
+            seed=1,
+            fingerprint="f",
+            hooks=[hook],
+        )
+        trained.append((result.curve[-1].loss, torch.cat([weight.flatten() for weight in model.parameters()])))
+    assert figures[1] == pytest.approx(figures[3], rel=1e-5)
+    assert figures[1]["square"] + 3 * figures[1]["positive"] == pytest.approx(trained[0][0], rel=1e-5)
+    assert trained[0][0] == pytest.approx(trained[1][0], rel=1e-5)
+    assert torch.allclose(trained[0][1], trained[1][1], atol=1e-6)
+
+
+class _Terms:
+    """Keeps the terms of each step."""
+
+    def __init__(self, kept: list[dict[str, float]]) -> None:
+        self._kept = kept
+
+    def after_step(self, state: TrainingState) -> None:
+        self._kept.append(state.terms)
