@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from gmlm.config.base import Frozen, Name
 from gmlm.config.optimisation import OptimisationConfig
 
+GENERATOR = "generator"
+"""Subfolder of a discriminator's folder that holds its generator."""
+
 
 class ArchitectureConfig(Frozen):
     """An encoder that is trained from scratch."""
@@ -22,7 +25,7 @@ class ArchitectureConfig(Frozen):
 
 
 class PhaseConfig(Frozen):
-    """One phase of masked-language-model pre-training."""
+    """One phase of pre-training."""
 
     corpus: Name
     """Recipe that the phase trains on."""
@@ -37,7 +40,7 @@ class PhaseConfig(Frozen):
     micro_batch_tokens: int | None = Field(None, gt=0)
     """Tokens of one forward pass per worker; smaller means gradient accumulation. Default: the whole share."""
     mask_rate: float = Field(0.15, gt=0, lt=1)
-    """Share of the tokens that are predicted."""
+    """Share of the tokens that are predicted, or that a generator fills in."""
     final_mask_rate: float | None = Field(None, gt=0, lt=1)
     """The mask rate moves from `mask_rate` to this one, linearly over the phase; without it, it stays."""
     masking: Literal["token", "whole_word", "span"] = "token"
@@ -83,6 +86,32 @@ class VocabularyConfig(Frozen):
         return self
 
 
+class GeneratorConfig(Frozen):
+    """What replaces tokens for a discriminator to detect (ELECTRA, Clark et al. 2020): a small masked language model.
+
+    It is trained along, and kept in the folder `generator` of the discriminator's. The paper masks by
+    `replacement: mask`.
+    """
+
+    base: str | None = None
+    """Where it starts: a model of this study, a Hub name such as `google/electra-base-generator`, or a local path. A
+    model with a generator lends that one."""
+    size: float | None = Field(None, gt=0, le=1)
+    """Or a new one, with as many layers as the discriminator and this share of its attention heads, hidden size and
+    feed-forward size. With neither key it is the generator that the discriminator's base has, or a new one of 0.25."""
+    share_embeddings: bool = True
+    """It uses the discriminator's embeddings, where their sizes are equal, and both train them. Switch it off for a
+    generator that was trained with others."""
+    discriminator_weight: float = Field(50.0, gt=0)
+    """Factor of the discriminator's loss beside the generator's; the paper's lambda."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.base is not None and self.size is not None:
+            raise ValueError("give 'base' or 'size', not both")
+        return self
+
+
 class ModelConfig(Frozen):
     """An encoder of the study."""
 
@@ -92,6 +121,11 @@ class ModelConfig(Frozen):
     """Start from the weights that `base`, a model of this study, had after so many steps of its last phase."""
     architecture: ArchitectureConfig | None = None
     """Start from random weights instead."""
+    objective: Literal["masked_language_modeling", "replaced_token_detection"] = "masked_language_modeling"
+    """What the phases train: to predict masked tokens, or, for ELECTRA, to detect which tokens a generator has
+    replaced. The latter makes a discriminator, which fills in no masks."""
+    generator: GeneratorConfig | None = None
+    """The generator of `replaced_token_detection`."""
     phases: tuple[PhaseConfig, ...] = ()
     """Pre-training, phase after phase; none takes the base as it is."""
     kept_steps: tuple[Annotated[int, Field(gt=0)], ...] = ()
@@ -111,6 +145,20 @@ class ModelConfig(Frozen):
             raise ValueError("'vocabulary' adds words to the tokenizer of a 'base'; train a larger tokenizer instead")
         if self.vocabulary is not None and not self.phases:
             raise ValueError("a model with new words needs at least one phase, which trains them")
+        return self
+
+    @model_validator(mode="after")
+    def _objective_is_trained(self) -> Self:
+        if self.objective == "masked_language_modeling":
+            if self.generator is not None:
+                raise ValueError("'generator' needs 'objective: replaced_token_detection'")
+            return self
+        if not self.phases:
+            raise ValueError("'replaced_token_detection' needs at least one phase")
+        if self.architecture is not None and self.architecture.model_type != "electra":
+            raise ValueError(f"'replaced_token_detection' trains 'electra', not {self.architecture.model_type!r}")
+        if self.vocabulary is not None and self.generator is not None and self.generator.base is not None:
+            raise ValueError("the generator's 'base' would lack the words of 'vocabulary': give it a 'size' instead")
         return self
 
     @model_validator(mode="after")

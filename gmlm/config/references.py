@@ -25,6 +25,7 @@ def check_references(study: StudyConfig) -> None:
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
     _check_steps(study)
+    _check_audited(study)
     _check_restricted(study)
     _check_back_translators(study)
 
@@ -49,6 +50,26 @@ def _check_steps(study: StudyConfig) -> None:
                 study.models[model.base].check_keeps(model.at_step)
             except ValueError as error:
                 raise ValueError(f"models.{name}.at_step: {error}") from None
+
+
+def _check_audited(study: StudyConfig) -> None:
+    """An audit lets the model and its reference fill in masks."""
+    if (audit := study.audit) is None:
+        return
+    for name in audit.models:
+        for part in (name, audit.reference or study.models[name].base or ""):
+            if _is_discriminator(study, part):
+                raise ValueError(f"audit: {part!r} is a discriminator, which fills in no masks")
+
+
+def _is_discriminator(study: StudyConfig, name: str) -> bool:
+    seen = set()
+    while name in study.models and name not in seen:
+        seen.add(name)
+        if (model := study.models[name]).phases:
+            return model.objective == "replaced_token_detection"
+        name = model.base or ""
+    return False
 
 
 def _check_restricted(study: StudyConfig) -> None:

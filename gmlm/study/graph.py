@@ -189,6 +189,8 @@ class _GraphBuilder:
             tokens = {"corpus": self._corpus_node(phase.corpus), tokenizer_role: tokenizer}
             part = f"{phase.corpus}--{tokenizer.partition('/')[2]}"
             inputs[f"tokens:{index}"] = self._add("tokens", part, TokensConfig(), tokens)
+        if model.generator is not None and model.generator.base is not None:
+            inputs["generator"] = self._model_node(model.generator.base)
         self._add("pretrain", name, self._with_kept_steps(name), inputs)
 
     def _start_node(self, name: str) -> str:

@@ -18,6 +18,7 @@ from gmlm.config import (
     TranslatorConfig,
     TranslatorScoreConfig,
 )
+from gmlm.config.models import GENERATOR
 from gmlm.config.paths import resolve_model, resolve_path
 from gmlm.errors import InputNotFoundError
 from gmlm.manifest import RawInput
@@ -96,8 +97,10 @@ def _folder_files(folder: Path, key: str) -> list[Path]:
 
 
 def _model_files(model: str, study_folder: Path) -> list[Path]:
-    folder = resolve_model(model, study_folder)
-    return sorted(path for path in folder.iterdir() if path.is_file()) if folder else []
+    if (folder := resolve_model(model, study_folder)) is None:
+        return []
+    parts = [part for part in (folder, folder / GENERATOR) if part.is_dir()]
+    return sorted(path for part in parts for path in part.iterdir() if path.is_file())
 
 
 def _reference_files(reference: ReferenceConfig, study_folder: Path) -> list[Path]:

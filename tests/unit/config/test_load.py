@@ -13,6 +13,7 @@ from gmlm.config.base import Frozen
 from gmlm.errors import ConfigError, InputNotFoundError
 
 PHASE = "{corpus: general, steps: 1}"
+DETECTS = f"objective: replaced_token_detection, phases: [{PHASE}]"
 MODEL = "name: x\nsources: {t: {reader: text, path: t}}\nrecipes: {general: {sources: {t: {}}}}\n"
 
 
@@ -32,6 +33,21 @@ MODEL = "name: x\nsources: {t: {reader: text, path: t}}\nrecipes: {general: {sou
         ("just text", "expected a mapping"),
         ("name: x\nsources: {t: {reader: word, path: t}}", "sources.t.reader: Input should be 'pubmed_xml'"),
         ("name: x\ntranslators: {t: {}}", "exactly one of 'model', 'train' and 'endpoint'"),
+        (MODEL + f"models: {{m: {{base: b, generator: {{}}, phases: [{PHASE}]}}}}", "needs 'objective: replaced_token"),
+        (MODEL + "models: {m: {base: b, objective: replaced_token_detection}}", "needs at least one phase"),
+        (
+            MODEL + f"models: {{m: {{architecture: {{tokenizer: t}}, {DETECTS}}}}}",
+            "'replaced_token_detection' trains 'electra', not 'bert'",
+        ),
+        (MODEL + f"models: {{m: {{base: b, generator: {{base: g, size: 0.5}}, {DETECTS}}}}}", "not both"),
+        (
+            MODEL + f"models: {{m: {{base: b, generator: {{base: g}}, vocabulary: {{words: [w]}}, {DETECTS}}}}}",
+            "would lack the words",
+        ),
+        (
+            MODEL + f"models: {{m: {{base: b, {DETECTS}}}, same: {{base: m}}}}\naudit: {{models: [same]}}",
+            "'same' is a discriminator, which fills in no masks",
+        ),
         ("name: x\nevaluation: {models: [a], baseline: a}", "evaluation.models: 'a' is not defined"),
     ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gmlm.config import AuditConfig, CanaryConfig, StudyConfig, parse_study
+from gmlm.config import AuditConfig, BaseModelConfig, CanaryConfig, StudyConfig, parse_study
 from gmlm.errors import ConfigError, InputNotFoundError
 from gmlm.study.graph import build_graph
+from gmlm.study.node import Node
 from gmlm.study.plan import identify
 from gmlm.study.raw_inputs import HashCache, raw_files
 from gmlm.study.registry import COMMANDS, STAGES
@@ -113,6 +114,23 @@ def test_a_model_at_a_step_comes_from_the_one_run_which_keeps_it() -> None:
 def test_a_step_that_no_run_keeps_is_refused(change: tuple[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_graph(parse_study(CHECKPOINTS.replace(*change)))
+
+
+def test_a_generator_is_an_input_of_its_discriminator() -> None:
+    detector = "objective: replaced_token_detection, generator: {base: whole}, phases: [{corpus: r, steps: 2}]"
+    graph = build_graph(
+        parse_study(CHECKPOINTS.replace("models:\n", f"models:\n  detector: {{base: org/model, {detector}}}\n"))
+    )
+    assert graph["pretrain/detector"].inputs["generator"] == "pretrain/whole"
+    assert list(graph).index("pretrain/detector") > list(graph).index("pretrain/whole")
+
+
+def test_a_local_generator_is_part_of_what_a_model_is_made_from(tmp_path: Path) -> None:
+    for part in (tmp_path / "model", tmp_path / "model" / "generator"):
+        part.mkdir()
+        (part / "model.safetensors").write_bytes(part.name.encode())
+    node = Node("base-model", "m", BaseModelConfig(model="model"), 1)
+    assert sorted(raw_files(node, tmp_path)) == ["generator/model.safetensors", "model/model.safetensors"]
 
 
 def test_a_circle_is_refused() -> None:
