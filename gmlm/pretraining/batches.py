@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gmlm.errors import ConfigError
-from gmlm.pretraining.masking import Array, Masking, Replacement, Vocabulary, mask_tokens
+from gmlm.pretraining.masking import FILLING, Array, Masking, Replacement, Vocabulary, mask_tokens, uniform
 from gmlm.pretraining.packing import (
     SPECIAL_TOKENS,
     Indices,
@@ -28,6 +28,8 @@ from gmlm.training.interface import WEIGHT
 
 SOURCES = "sources"
 """Key of a batch: the source of each target by number, where the corpus knows it."""
+DRAWS = "draws"
+"""Key of a batch for replaced-token detection: a number in [0, 1) for each target, which the generator samples by."""
 MIN_FILL = 0.75
 """Rows within a micro-batch are at least this share as long as its longest one."""
 
@@ -47,6 +49,7 @@ class BatchSettings:
         rank: Of this process.
         world_size: Number of processes.
         replacement: What becomes of the tokens to predict.
+        detects: Whether a discriminator looks at what a generator has filled in.
     """
 
     sequence_length: int
@@ -59,6 +62,7 @@ class BatchSettings:
     rank: int = 0
     world_size: int = 1
     replacement: Replacement = "80-10-10"
+    detects: bool = False
 
 
 class MaskedBatches:
@@ -168,10 +172,11 @@ class MaskedBatches:
         """The documents of some rows as one stream, longest first, with places to predict."""
         ids, places, sizes, segments = self._filled(rows, width)
         settings = self._settings
+        numbered = numbers[:, None] * settings.sequence_length + np.arange(width)
         masked = mask_tokens(
             ids,
             ~self._vocabulary.special[ids],
-            numbers[:, None] * settings.sequence_length + np.arange(width),
+            numbered,
             self._vocabulary,
             rate=self.mask_rate(step),
             masking=settings.masking,
@@ -187,6 +192,10 @@ class MaskedBatches:
             "labels": torch.from_numpy(ids.reshape(-1)[places[targets]]),
             WEIGHT: torch.tensor(float(len(targets))),
         }
+        if settings.detects:
+            draws = uniform(settings.seed, step, FILLING, numbered.reshape(-1)[places[targets]])
+            # The generator's loss is a mean over targets, all that tells of the discriminator one over tokens.
+            batch |= {DRAWS: torch.from_numpy(draws), WEIGHT: torch.tensor([len(targets), *[len(places)] * 3]).float()}
         if self._sources is not None:
             of_target = segments[np.searchsorted(np.cumsum(sizes), targets, side="right")]
             batch[SOURCES] = torch.from_numpy(self._sources[of_target])

@@ -7,21 +7,33 @@ from typing import Any
 
 from gmlm.config import ModelConfig
 
+_METHODS = {
+    "masked_language_modeling": "masked language modelling",
+    "replaced_token_detection": "replaced-token detection (ELECTRA, Clark et al. 2020)",
+}
+GENERATOR_NOTE = (
+    "It is a discriminator; the folder `generator` holds the masked language model that it was trained with. Its "
+    "held-out loss is that of the generator plus the weighted one of the discriminator, and not one of masked tokens."
+)
+
 
 def model_card(name: str, config: ModelConfig, phases: Sequence[dict[str, Any]]) -> str:
     """README.md: where the model starts, each phase with its corpus and held-out figures, and how to load it."""
     origin = f"`{config.base}`" if config.base else f"random weights ({config.architecture.model_type})"  # type: ignore[union-attr]
+    detects = config.objective == "replaced_token_detection"
+    head = "ElectraForPreTraining" if detects else "AutoModelForMaskedLM"
     lines = [
         "---",
         "language: de",
         "library_name: transformers",
-        "pipeline_tag: fill-mask",
+        *([] if detects else ["pipeline_tag: fill-mask"]),
         "tags: [medical, clinical, german]",
         "---",
         f"# {name}",
         "",
-        f"A German encoder, pre-trained by masked language modelling with gmlm. It starts from {origin}.",
+        f"A German encoder, pre-trained by {_METHODS[config.objective]} with gmlm. It starts from {origin}.",
         "",
+        *([GENERATOR_NOTE, ""] if detects else []),
         "| phase | corpus | steps | tokens per step | held-out loss | pseudo-perplexity |",
         "|---|---|---|---|---|---|",
         *(_row(number, phase) for number, phase in enumerate(phases, start=1)),
@@ -29,9 +41,9 @@ def model_card(name: str, config: ModelConfig, phases: Sequence[dict[str, Any]])
         "Held-out figures are taken at 15 % token masking on documents that no phase was trained on.",
         "",
         "```python",
-        "from transformers import AutoModelForMaskedLM, AutoTokenizer",
+        f"from transformers import {head}, AutoTokenizer",
         "",
-        f'model = AutoModelForMaskedLM.from_pretrained("{name}")',
+        f'model = {head}.from_pretrained("{name}")',
         f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
         "```",
         "",
@@ -41,5 +53,6 @@ def model_card(name: str, config: ModelConfig, phases: Sequence[dict[str, Any]])
 
 def _row(number: int, phase: dict[str, Any]) -> str:
     last = phase["holdout"][-1] if phase["holdout"] else None
-    figures = f"{last['loss']:.4f} | {last['perplexity']:.2f}" if last else "none | none"
+    perplexity = f"{last['perplexity']:.2f}" if last and "perplexity" in last else "none"
+    figures = f"{last['loss']:.4f} | {perplexity}" if last else "none | none"
     return f"| {number} | {phase['corpus']} | {phase['steps']} | {phase['tokens_per_step']} | {figures} |"

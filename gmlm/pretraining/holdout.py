@@ -7,7 +7,7 @@ and models with one tokenizer can be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +17,7 @@ from gmlm.pretraining.batches import SOURCES, BatchSettings, MaskedBatches
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.objective import masked_lm_loss, target_losses
 from gmlm.pretraining.tokens import TokenCorpus
-from gmlm.training import TrainingState
+from gmlm.training import Batch, TrainingState
 from gmlm.training.interface import WEIGHT
 
 MASK_RATE = 0.15
@@ -63,6 +63,7 @@ class HoldoutEvaluation:
             mask_rate=MASK_RATE,
             masking="token",
             seed=SEED,
+            detects=settings.detects,
         )
         self._batches = MaskedBatches(corpus, vocabulary, fixed)
 
@@ -74,33 +75,41 @@ class HoldoutEvaluation:
             state.score = figures["loss"]
 
     def evaluate(self, model: torch.nn.Module, step: int) -> dict[str, Any]:
+        """The figures of a model after so many steps, which are handed on too."""
+        model.eval()
+        with torch.no_grad():
+            figures = {"step": step, **self.measure(model)}
+        self._observe(figures)
+        return figures
+
+    def batches_on(self, device: torch.device) -> Iterator[tuple[Batch, Batch]]:
+        """All held-out documents once: each batch, and the same on a device."""
+        for batch in self._batches.one_pass():
+            yield batch, {name: tensor.to(device) for name, tensor in batch.items()}
+
+    def measure(self, model: torch.nn.Module) -> dict[str, Any]:
         """Mean loss in nats over all masked tokens, its exponential, and both for each source if there are several.
 
         Bits per character can be compared between tokenizers: loss / ln 2 over the mean characters per token, of the
         corpus or of the source.
         """
-        model.eval()
-        device = next(model.parameters()).device
         total = targets = 0.0
         by_source = _SourceSums(len(self._sources))
-        with torch.no_grad():
-            for batch in self._batches.one_pass():
-                count = float(batch[WEIGHT])
-                placed = {name: tensor.to(device) for name, tensor in batch.items()}
-                if by_source:
-                    losses = target_losses(model, placed)
-                    by_source.add(losses, placed[SOURCES])
-                    total += float(losses.sum())
-                else:
-                    total += float(masked_lm_loss(model, placed)) * count
-                targets += count
-        figures: dict[str, Any] = {"step": step, **_figures(total / max(1.0, targets), self._characters_per_token)}
+        for batch, placed in self.batches_on(next(model.parameters()).device):
+            count = float(batch[WEIGHT])
+            if by_source:
+                losses = target_losses(model, placed)
+                by_source.add(losses, placed[SOURCES])
+                total += float(losses.sum())
+            else:
+                total += float(masked_lm_loss(model, placed)) * count
+            targets += count
+        figures: dict[str, Any] = _figures(total / max(1.0, targets), self._characters_per_token)
         if by_source:
             figures["sources"] = {
                 name: {**_figures(loss, self._characters_by_source.get(name)), "targets": count}
                 for name, loss, count in zip(self._sources, *by_source.means(), strict=True)
             }
-        self._observe(figures)
         return figures
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
-from transformers import PreTrainedModel
 
 from gmlm.config import CheckpointConfig, ModelConfig
 from gmlm.manifest import FileEntry, Manifest
 from gmlm.pretraining.base_model import save_model
+from gmlm.pretraining.electra import Trainee
 from gmlm.stage import StageRun
 from gmlm.training.checkpoint import step_name
 from gmlm.training.checkpoint_place import CheckpointPlace
@@ -32,7 +32,7 @@ def checkpoints_of(run: StageRun, phase: int) -> CheckpointPlace:
     return CheckpointPlace(run.store, f"{run.progress_prefix}/phase-{phase}", run.scratch)
 
 
-def upload_kept_steps(config: ModelConfig, run: StageRun, model: PreTrainedModel, tokenizer: Any) -> list[FileEntry]:
+def upload_kept_steps(config: ModelConfig, run: StageRun, model: Trainee, tokenizer: Any) -> list[FileEntry]:
     """Put the weights of the last phase's kept steps among the outputs, as `steps/N/`; called on every rank.
 
     Args:
@@ -50,7 +50,7 @@ def upload_kept_steps(config: ModelConfig, run: StageRun, model: PreTrainedModel
     return files
 
 
-def _upload(model: PreTrainedModel, weights: Any, tokenizer: Any, run: StageRun, step: int) -> list[FileEntry]:
+def _upload(model: Trainee, weights: Any, tokenizer: Any, run: StageRun, step: int) -> list[FileEntry]:
     # Tied weights are in the file under one of their names; the others follow them.
     model.load_state_dict(weights, strict=False)
     with tempfile.TemporaryDirectory(dir=run.scratch) as temporary:

@@ -21,6 +21,9 @@ MASKED_SHARE, RANDOM_SHARE = 0.8, 0.1
 SPAN_STOP, LONGEST_SPAN = 0.2, 10
 """Probability that a span ends after each of its words, and its greatest length in words (SpanBERT, section 3.1)."""
 
+FILLING = 5
+"""Number of the draw by which a generator fills in a masked place; masking itself uses those below."""
+
 Masking = Literal["token", "whole_word", "span"]
 Replacement = Literal["80-10-10", "mask"]
 Array = npt.NDArray[Any]

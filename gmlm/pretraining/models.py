@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -55,27 +55,33 @@ def load_tokenizer(folder: Path, name: str) -> Any:
         ) from None
 
 
-def load_encoder(folder: Path, name: str, seed: int) -> PreTrainedModel:
+def load_encoder(folder: Path, name: str, seed: int, head: Any = AutoModelForMaskedLM) -> PreTrainedModel:
     """The model in a folder, in fp32. Weights that the checkpoint lacks, such as a missing head, follow the seed.
 
+    Args:
+        folder: Holds it.
+        name: Names it in errors.
+        seed: Of what it lacks.
+        head: Class of transformers; a masked language model by default.
+
     Raises:
-        DataFormatError: The folder holds no masked language model in safetensors.
+        DataFormatError: The folder holds no such model in safetensors.
         ModelMismatchError: Weights of the encoder itself are missing.
     """
     torch.manual_seed(seed)
     transformers_logging.disable_progress_bar()
     try:
-        model, loading = AutoModelForMaskedLM.from_pretrained(
+        model, loading = head.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
         raise DataFormatError(
-            "no masked language model in safetensors that transformers can load",
+            "no encoder in safetensors that transformers can load",
             where=name,
             fix="use an encoder with config.json and model.safetensors; convert pytorch_model.bin first",
         ) from None
     _check_complete(model, loading["missing_keys"], name)
-    return model
+    return cast(PreTrainedModel, model)
 
 
 def _check_complete(model: PreTrainedModel, missing: Iterable[str], name: str) -> None:
@@ -86,11 +92,17 @@ def _check_complete(model: PreTrainedModel, missing: Iterable[str], name: str) -
         what = f"{len(lost)} weights of the encoder are missing, such as {lost[0]}"
         raise ModelMismatchError(what, where=name, fix="use a complete checkpoint that fits its config.json")
     if missing:
-        _logger.warning("the checkpoint has no language-model head; it starts at random", extra={"model": name})
+        _logger.warning("the checkpoint lacks the head that is trained; it starts at random", extra={"model": name})
 
 
-def build_encoder(config: ArchitectureConfig, tokenizer: Any, longest_row: int, seed: int) -> PreTrainedModel:
-    """An encoder with random weights for a tokenizer, with at least 512 positions.
+def build_encoder(
+    config: ArchitectureConfig,
+    tokenizer: Any,
+    longest_row: int,
+    seed: int,
+    build: Callable[[Any], Any] = AutoModelForMaskedLM.from_config,
+) -> PreTrainedModel:
+    """An encoder with random weights for a tokenizer, with at least 512 positions; `build` adds the head.
 
     Raises:
         ConfigError: A setting is unknown to the architecture, or its value is refused.
@@ -111,9 +123,7 @@ def build_encoder(config: ArchitectureConfig, tokenizer: Any, longest_row: int, 
     }
     torch.manual_seed(seed)
     try:
-        return AutoModelForMaskedLM.from_config(
-            AutoConfig.for_model(config.model_type, **settings), dtype=torch.float32
-        )
+        return cast(PreTrainedModel, build(AutoConfig.for_model(config.model_type, **settings)).float())
     except (ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"transformers refuses the architecture: {error}", where="architecture.settings") from None
 

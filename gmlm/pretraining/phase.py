@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from gmlm.config import PhaseConfig
 from gmlm.errors import ConfigError, EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
+from gmlm.pretraining.detection_holdout import DetectionEvaluation
+from gmlm.pretraining.electra import ElectraPair, Trainee, parts_of
 from gmlm.pretraining.holdout import HISTORY, HoldoutEvaluation
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.models import check_length
 from gmlm.pretraining.objective import masked_lm_loss
+from gmlm.pretraining.replaced_tokens import replaced_token_loss, terms_of
 from gmlm.pretraining.tokens import TokenCorpus, read_tokens
 from gmlm.shards import CHARACTERS_PER_TOKEN
 from gmlm.storage import Store
@@ -36,7 +37,7 @@ class PhaseResult:
 
 
 def run_phase(
-    model: PreTrainedModel,
+    model: Trainee,
     vocabulary: Vocabulary,
     phase: PhaseConfig,
     tokens: Manifest,
@@ -56,7 +57,7 @@ def run_phase(
         EmptyCorpusError: There is nothing to train on.
         ModelMismatchError: The corpus was tokenised with another vocabulary.
     """
-    check_length(model, phase.sequence_length, f"models.{name}")
+    _check_lengths(model, phase, name)
     corpus, held_out = _read(store, tokens, vocabulary)
     settings = _batch_settings(phase, model, seed)
     batches = MaskedBatches(corpus, vocabulary, settings)
@@ -69,7 +70,7 @@ def run_phase(
     before = [each.evaluate(model, 0) for each in evaluations]
     result = train(
         model,
-        loss=masked_lm_loss,
+        **_objective_of(model),
         batches=batches,
         steps=steps,
         optimisation=phase.optimisation,
@@ -85,6 +86,18 @@ def run_phase(
             result.history[HISTORY].append(each.evaluate(model, steps))
     report = _report(phase, result, before, round(seen / steps))
     return PhaseResult(report, seen, corpus.documents, corpus.empty_documents)
+
+
+def _objective_of(model: Trainee) -> dict[str, Any]:
+    """The loss that trains the model, as `train` takes it."""
+    if isinstance(model, ElectraPair):
+        return {"loss": replaced_token_loss, "terms": terms_of(model)}
+    return {"loss": masked_lm_loss}
+
+
+def _check_lengths(model: Trainee, phase: PhaseConfig, name: str) -> None:
+    for part in parts_of(model):
+        check_length(part, phase.sequence_length, f"models.{name}")
 
 
 def _check_kept(kept: tuple[int, ...], steps: int, name: str) -> None:
@@ -104,7 +117,8 @@ def _evaluations(
     """The evaluation on held-out documents, if there are any."""
     if held_out.documents == held_out.empty_documents:
         return []
-    evaluation = HoldoutEvaluation(
+    kind = DetectionEvaluation if settings.detects else HoldoutEvaluation
+    evaluation = kind(
         held_out,
         vocabulary,
         settings,
@@ -144,19 +158,20 @@ def _read(store: Store, tokens: Manifest, vocabulary: Vocabulary) -> tuple[Token
     return corpus, held_out
 
 
-def _batch_settings(phase: PhaseConfig, model: PreTrainedModel, seed: int) -> BatchSettings:
+def _batch_settings(phase: PhaseConfig, model: Trainee, seed: int) -> BatchSettings:
     world = join_world()
     return BatchSettings(
         sequence_length=phase.sequence_length,
         batch_tokens=phase.batch_tokens,
         micro_batch_tokens=phase.micro_batch_tokens or phase.batch_tokens // world.size,
-        packed=packable(model),
+        packed=all(map(packable, parts_of(model))),
         mask_rate=phase.mask_rate,
         masking=phase.masking,
         seed=seed,
         rank=world.rank,
         world_size=world.size,
         replacement=phase.replacement,
+        detects=isinstance(model, ElectraPair),
     )
 
 

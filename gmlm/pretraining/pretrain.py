@@ -1,4 +1,4 @@
-"""The stage `pretrain`: phase after phase of masked language modelling."""
+"""The stage `pretrain`: phase after phase of masked language modelling, or of replaced-token detection."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
-
 from gmlm.config import ModelConfig
 from gmlm.manifest import FileEntry, Manifest, read_manifest
 from gmlm.pretraining.base_model import save_model
 from gmlm.pretraining.card import model_card
+from gmlm.pretraining.electra import Trainee, parts_of
 from gmlm.pretraining.kept_steps import checkpoints_of, upload_kept_steps
 from gmlm.pretraining.masking import vocabulary_of
-from gmlm.pretraining.models import build_encoder, check_vocabulary, load_encoder, load_tokenizer
 from gmlm.pretraining.phase import PhaseResult, run_phase
+from gmlm.pretraining.starting_point import starting_point
 from gmlm.stage import StageRun
 from gmlm.training.distributed import join_world
-from gmlm.training.dropout import quicken_dropout
 
 
 def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
@@ -35,7 +33,7 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
         ModelMismatchError: Model, tokenizer and corpus do not belong together.
     """
     world = join_world()
-    model, tokenizer = _starting_point(config, run)
+    model, tokenizer = starting_point(config, run)
     model.to(world.device)  # The first held-out loss is taken before training starts.
     vocabulary = vocabulary_of(tokenizer, run.name)
     results = [
@@ -63,24 +61,10 @@ def pretrain(config: ModelConfig, run: StageRun) -> Manifest:
     return read_manifest(run.store, run.prefix)
 
 
-def _starting_point(config: ModelConfig, run: StageRun) -> tuple[PreTrainedModel, Any]:
-    if config.architecture is None:
-        folder = run.local_folder(run.inputs["base"], "model")
-        tokenizer = load_tokenizer(folder, run.name)
-        model = load_encoder(folder, run.name, run.seed)
-    else:
-        tokenizer = load_tokenizer(run.local_folder(run.inputs["tokenizer"], "tokenizer"), run.name)
-        longest = max(phase.sequence_length for phase in config.phases)
-        model = build_encoder(config.architecture, tokenizer, longest, run.seed)
-    check_vocabulary(model, tokenizer, run.name)
-    quicken_dropout(model)
-    return model, tokenizer
-
-
 def _publish(
     config: ModelConfig,
     run: StageRun,
-    model: PreTrainedModel,
+    model: Trainee,
     tokenizer: Any,
     results: Sequence[PhaseResult],
     kept: Sequence[FileEntry],
@@ -104,9 +88,9 @@ def _publish(
     )
 
 
-def _metrics(model: PreTrainedModel, results: Sequence[PhaseResult]) -> dict[str, float]:
+def _metrics(model: Trainee, results: Sequence[PhaseResult]) -> dict[str, float]:
     metrics = {
-        "parameters": float(model.num_parameters()),
+        "parameters": float(parts_of(model)[0].num_parameters()),
         "tokens_seen": float(sum(result.tokens_seen for result in results)),
     }
     if results and (holdout := results[-1].report["holdout"]):

@@ -20,7 +20,8 @@ from gmlm.errors import EmptyCorpusError, ModelMismatchError
 from gmlm.manifest import Manifest
 from gmlm.pretraining.added_words import add_words
 from gmlm.pretraining.base_model import save_model
-from gmlm.pretraining.models import load_encoder, load_tokenizer
+from gmlm.pretraining.electra import load_as_it_is, parts_of
+from gmlm.pretraining.models import load_tokenizer
 from gmlm.pretraining.new_words import frequent_words, pieces_of
 from gmlm.shards import read_shards
 from gmlm.stage import StageRun
@@ -35,7 +36,7 @@ def extend_vocabulary(config: VocabularyConfig, run: StageRun) -> Manifest:
     """
     folder = run.local_folder(run.inputs["base"], "model")
     old = load_tokenizer(folder, run.name)
-    model = load_encoder(folder, run.name, run.seed)
+    model = load_as_it_is(folder, run.name, run.seed)
     words = list(dict.fromkeys([*config.words, *_words_of_corpus(config, run, old)]))
     tokenizer, entries = add_words(old, words, run.name)
     if not entries:
@@ -45,12 +46,13 @@ def extend_vocabulary(config: VocabularyConfig, run: StageRun) -> Manifest:
             fix="leave it out, or lower 'min_documents' or 'min_pieces'",
         )
     added = _pieces_by_id(words, old, tokenizer)
-    extend_embeddings(model, added, len(tokenizer))
+    for part in parts_of(model):
+        extend_embeddings(part, added, len(tokenizer))
     with tempfile.TemporaryDirectory(dir=run.scratch) as temporary:
         save_model(model, tokenizer, Path(temporary))
         _check_kept(words, tokenizer, Path(temporary), run.name)
         files = run.upload_folder(Path(temporary), "model")
-    metrics = {"parameters": float(model.num_parameters()), "new_words": float(len(entries))}
+    metrics = {"parameters": float(parts_of(model)[0].num_parameters()), "new_words": float(len(entries))}
     return run.publish("model", config, files, metrics=metrics)
 
 

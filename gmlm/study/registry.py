@@ -36,7 +36,7 @@ STAGES: dict[str, StageEntry] = {
     "corpus": StageEntry("gmlm.corpus.build:build_corpus", "build-corpus"),
     "treatment": StageEntry("gmlm.corpus.treatment:treat_corpus", "build-corpus"),
     "tokenizer": StageEntry("gmlm.corpus.tokenizer:build_tokenizer", "build-corpus"),
-    "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain"),
+    "base-model": StageEntry("gmlm.pretraining.base_model:import_model", "pretrain", revision=2),
     "vocabulary": StageEntry("gmlm.pretraining.vocabulary:extend_vocabulary", "build-corpus"),
     "tokens": StageEntry("gmlm.corpus.tokenize:tokenize_corpus", "build-corpus", revision=3),
     "pretrain": StageEntry("gmlm.pretraining.pretrain:pretrain", "pretrain", revision=4, gpus="one"),

@@ -1,4 +1,4 @@
-"""Runs the stage `pretrain` on every rank: `ranks.py STORE SCRATCH NAME ENGINE`; a test starts it under torchrun."""
+"""Runs the stage `pretrain` on every rank: `ranks.py STORE SCRATCH NAME ENGINE OBJECTIVE`, under torchrun."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gmlm.storage.local import LocalStore
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    folder, scratch, name, engine = sys.argv[1:]
+    folder, scratch, name, engine, objective = sys.argv[1:]
     store = LocalStore(Path(folder))
     fingerprint = "f" * 64
     run = StageRun(
@@ -49,4 +49,6 @@ if __name__ == "__main__":
         micro_batch_tokens=64,
         optimisation=optimisation,
     )
-    pretrain(ModelConfig(architecture=ArchitectureConfig(tokenizer="t", settings=settings), phases=(phase,)), run)
+    model_type = "electra" if objective == "replaced_token_detection" else "bert"
+    architecture = ArchitectureConfig(model_type=model_type, tokenizer="t", settings=settings)
+    pretrain(ModelConfig(architecture=architecture, objective=objective, phases=(phase,)), run)

@@ -19,8 +19,9 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__fi
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("objective", ["masked_language_modeling", "replaced_token_detection"])
 def test_two_ranks_pretrain_as_one(
-    make_tokens: Callable[..., Manifest], tokenizer_input: Manifest, tmp_path: Path
+    objective: str, make_tokens: Callable[..., Manifest], tokenizer_input: Manifest, tmp_path: Path
 ) -> None:
     documents = [[5 + (7 * d + i) % 8 for i in range(8 + d % 20)] for d in range(60)]
     make_tokens(documents, documents[:10])
@@ -28,7 +29,7 @@ def test_two_ranks_pretrain_as_one(
     for name, ranks, engine in (("one", 1, "torch"), ("two", 2, "torch"), ("zero", 2, "deepspeed")):
         (tmp_path / name).mkdir()
         launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-        arguments = [str(tmp_path / "store"), str(tmp_path / name), name, engine]
+        arguments = [str(tmp_path / "store"), str(tmp_path / name), name, engine, objective]
         subprocess.run([*launch, str(SCRIPT), *arguments], env=ENVIRONMENT, check=True, timeout=250)
         store = LocalStore(tmp_path / "store")
         reports.append(json.loads(store.read(f"pretrain/{name}/{'f' * 12}/training.json"))["phases"][0])
