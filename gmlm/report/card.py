@@ -58,7 +58,7 @@ def _metadata(model: Pretraining, rows: list[tuple[TaskScores, Score]]) -> str:
     data = ModelCardData(
         language="de",
         library_name="transformers",
-        pipeline_tag="fill-mask",
+        pipeline_tag="fill-mask" if model.fills_masks else None,
         tags=["medical", "clinical", "german"],
         model_name=model.model,
         eval_results=results or None,

@@ -13,7 +13,7 @@ from gmlm.storage import Store
 
 @dataclass(frozen=True)
 class Point:
-    """A loss (cross entropy in nats per predicted token) after a number of steps of the phase."""
+    """A loss (of the phase's objective, in nats) after a number of steps of the phase."""
 
     step: int
     loss: float
@@ -45,11 +45,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """One pre-trained model."""
+    """One pre-trained model; a discriminator fills in no masks."""
 
     model: str
     base: str
     phases: tuple[Phase, ...]
+    fills_masks: bool = True
 
 
 def read_pretraining(store: Store, name: str, manifest: Manifest) -> Pretraining:
@@ -60,6 +61,7 @@ def read_pretraining(store: Store, name: str, manifest: Manifest) -> Pretraining
         model=name,
         base=str(base) if base else "random weights",
         phases=tuple(_phase(phase) for phase in training.get("phases", ())),
+        fills_masks=manifest.config.get("objective") != "replaced_token_detection",
     )
 
 
