@@ -45,7 +45,7 @@ def run_directly(study: Path, store: Path) -> list[str]:
 def contents(folder: Path) -> dict[str, bytes]:
     """All that a store holds but the plan, which only pipelines need."""
     store = LocalStore(folder)
-    return {key: store.read(key) for key in store.list() if not key.startswith((".scratch", "plans/"))}
+    return {key: store.read(key) for key in store.list() if not key.startswith((".scratch", "plans/", "usage/"))}
 
 
 @pytest.fixture(scope="module")
