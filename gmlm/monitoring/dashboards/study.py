@@ -106,6 +106,14 @@ PROCESS = (
             Query(f"sum by (operation) ({rate(names.STORE_RETRIES)})", "{{operation}} again"),
         ),
     ),
+    Panel(
+        "Power of stages",
+        "Electric power while stages run: rapl is the whole machine's CPUs and memory, nvml whole GPUs. Empty where "
+        "neither can be read.",
+        (Query(f"sum by (stage, meter) ({rate(names.ENERGY)})", "{{stage}} {{meter}}"),),
+        "watt",
+        width=24,
+    ),
 )
 
 STUDY_OVERVIEW = DashboardSpec(
