@@ -142,7 +142,7 @@ def draw_throughput(measured: Mapping[str, Any], file: Path) -> None:
 
 
 def _seen(named: Sequence[str], found: Mapping[str, Result]) -> str:
-    of_row = [result for address, result in found.items() if any(_is_of(address, test) for test in named)]
+    of_row = _of_row(named, found)
     outcomes = sum((Counter(result.outcomes) for result in of_row), Counter[str]())
     counted = ", ".join(f"{outcomes[name]} {name}" for name in ("passed", "failed", "skipped") if outcomes[name])
     figures = dict.fromkeys(figure for result in of_row for figure in result.figures)
@@ -152,8 +152,12 @@ def _seen(named: Sequence[str], found: Mapping[str, Result]) -> str:
 
 def _day(named: Sequence[str], found: Mapping[str, Result]) -> str:
     """The oldest day among the row's tests: since then each was run."""
-    days = [result.day for address, result in found.items() if any(_is_of(address, test) for test in named)]
+    days = [result.day for result in _of_row(named, found)]
     return min(days) if days and not _not_run(named, found) else ""
+
+
+def _of_row(named: Sequence[str], found: Mapping[str, Result]) -> list[Result]:
+    return [result for address, result in found.items() if any(_is_of(address, test) for test in named)]
 
 
 def _not_run(named: Sequence[str], found: Mapping[str, Result]) -> list[str]:

@@ -147,9 +147,14 @@ class ModelConfig(Frozen):
             raise ValueError("a model with new words needs at least one phase, which trains them")
         return self
 
+    @property
+    def detects(self) -> bool:
+        """Whether the phases make a discriminator, which fills in no masks."""
+        return self.objective == "replaced_token_detection"
+
     @model_validator(mode="after")
     def _objective_is_trained(self) -> Self:
-        if self.objective == "masked_language_modeling":
+        if not self.detects:
             if self.generator is not None:
                 raise ValueError("'generator' needs 'objective: replaced_token_detection'")
             return self

@@ -67,7 +67,7 @@ def _is_discriminator(study: StudyConfig, name: str) -> bool:
     while name in study.models and name not in seen:
         seen.add(name)
         if (model := study.models[name]).phases:
-            return model.objective == "replaced_token_detection"
+            return model.detects
         name = model.base or ""
     return False
 

@@ -11,10 +11,10 @@ from gmlm.kubernetes.planning import missing_inputs, study_of
 from gmlm.kubernetes.statuses import clear_failure, failure_of, write_failure
 from gmlm.kubernetes.study_folder import local_study_folder
 from gmlm.manifest import Manifest, read_file, read_manifest
+from gmlm.ranks import is_first_rank
 from gmlm.storage import Store, open_store
 from gmlm.study.plan import Plan, PlannedNode
 from gmlm.study.plan_file import read_plan
-from gmlm.study.ranks import is_first_rank
 from gmlm.study.runner import run_node
 from gmlm.study.selection import matching
 from gmlm.telemetry import get_logger

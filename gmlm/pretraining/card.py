@@ -20,20 +20,19 @@ GENERATOR_NOTE = (
 def model_card(name: str, config: ModelConfig, phases: Sequence[dict[str, Any]]) -> str:
     """README.md: where the model starts, each phase with its corpus and held-out figures, and how to load it."""
     origin = f"`{config.base}`" if config.base else f"random weights ({config.architecture.model_type})"  # type: ignore[union-attr]
-    detects = config.objective == "replaced_token_detection"
-    head = "ElectraForPreTraining" if detects else "AutoModelForMaskedLM"
+    head = "ElectraForPreTraining" if config.detects else "AutoModelForMaskedLM"
     lines = [
         "---",
         "language: de",
         "library_name: transformers",
-        *([] if detects else ["pipeline_tag: fill-mask"]),
+        *([] if config.detects else ["pipeline_tag: fill-mask"]),
         "tags: [medical, clinical, german]",
         "---",
         f"# {name}",
         "",
         f"A German encoder, pre-trained by {_METHODS[config.objective]} with gmlm. It starts from {origin}.",
         "",
-        *([GENERATOR_NOTE, ""] if detects else []),
+        *([GENERATOR_NOTE, ""] if config.detects else []),
         "| phase | corpus | steps | tokens per step | held-out loss | pseudo-perplexity |",
         "|---|---|---|---|---|---|",
         *(_row(number, phase) for number, phase in enumerate(phases, start=1)),

@@ -21,20 +21,19 @@ def starting_point(config: ModelConfig, run: StageRun) -> tuple[Trainee, Any]:
     Raises:
         ModelMismatchError: Model, tokenizer and generator do not belong together.
     """
-    detects = config.objective == "replaced_token_detection"
     folder = None
     if config.architecture is None:
         folder = run.local_folder(run.inputs["base"], "model")
         tokenizer = load_tokenizer(folder, run.name)
-        load = load_discriminator if detects else load_encoder
+        load = load_discriminator if config.detects else load_encoder
         model = load(folder, run.name, run.seed)
     else:
         tokenizer = load_tokenizer(run.local_folder(run.inputs["tokenizer"], "tokenizer"), run.name)
         longest = max(phase.sequence_length for phase in config.phases)
-        head = {"build": ElectraForPreTraining} if detects else {}
+        head = {"build": ElectraForPreTraining} if config.detects else {}
         model = build_encoder(config.architecture, tokenizer, longest, run.seed, **head)
     check_vocabulary(model, tokenizer, run.name)
-    trainee = _with_generator(model, tokenizer, config.generator, folder, run) if detects else model
+    trainee = _with_generator(model, tokenizer, config.generator, folder, run) if config.detects else model
     for part in parts_of(trainee):
         quicken_dropout(part)
     return trainee, tokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gmlm.storage import Store, open_store
 from gmlm.study.estimate import Estimator, machine_speed
 from gmlm.study.graph import build_graph
 from gmlm.study.node import Node
-from gmlm.study.plan import Plan, plan_study
+from gmlm.study.plan import Plan, PlannedNode, plan_study
 from gmlm.study.plan_file import write_study
 from gmlm.study.runner import NodeOutcome, StudyOutcome, StudyRunner
 from gmlm.study.scaling import scaling_of
@@ -138,25 +138,24 @@ def recompute(path: Path, folder: Path, output: Path | None = None) -> str:
 def headline(study: OpenStudy) -> str:
     """The study's table, where it is evaluated, what its outputs took, and its report's address, where it has one."""
     lines = []
-    for node_id, planned in study.plan.nodes.items():
-        if not planned.finished(study.store):
-            continue
+    finished = {node_id: node for node_id, node in study.plan.nodes.items() if node.finished(study.store)}
+    for node_id, planned in finished.items():
         if node_id.startswith("evaluate/"):
             from gmlm.report.summary import summary_table
 
             evaluated = read_manifest(study.store, planned.prefix)
             lines.append(summary_table(json.loads(read_file(study.store, evaluated, "scores.json")), evaluated.config))
         if node_id.startswith("report/"):
-            lines += [usage(study), f"Report: {study.store.uri}/{planned.prefix}/report.html"]
+            lines += [usage(study, finished.values()), f"Report: {study.store.uri}/{planned.prefix}/report.html"]
     return "\n\n".join(lines)
 
 
-def usage(study: OpenStudy) -> str:
-    """Time, energy and cost of what is finished, by stage; the report, which tells of the others, is left out."""
+def usage(study: OpenStudy, finished: Iterable[PlannedNode]) -> str:
+    """Time, energy and cost of finished nodes, by stage; the report, which tells of the others, is left out."""
     from gmlm.report.usage import read_usage
     from gmlm.report.usage_pages import usage_text
 
-    made = [node for node in study.plan.nodes.values() if node.node.stage != "report" and node.finished(study.store)]
+    made = (node for node in finished if node.node.stage != "report")
     outputs = [(node.node.stage, node.node.name, node.fingerprint) for node in made]
     prices = study.config.report.prices
     return usage_text(read_usage(study.store, study.config.name, outputs, prices, by_part=False))

@@ -18,11 +18,11 @@ from gmlm import interruption
 from gmlm.config.workers import worker_count
 from gmlm.errors import AccessDeniedError, ConfigError, DiskFullError, GmlmError, InterruptedRunError, StorageError
 from gmlm.manifest import MANIFEST_NAME, Manifest, read_manifest
+from gmlm.ranks import is_first_rank, local_rank
 from gmlm.stage import StageRun, progress_prefix
 from gmlm.storage import Store
 from gmlm.storage.probe import probe_conditional_writes
 from gmlm.study.plan import Plan, PlannedNode
-from gmlm.study.ranks import is_first_rank, local_rank
 from gmlm.study.registry import STAGES, load_stage
 from gmlm.study.selection import Selection
 from gmlm.telemetry import get_logger

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
-from gmlm.training.dropout import dropout
 from gmlm.training.stream import Bucket, by_bucket
 
 
@@ -87,14 +86,13 @@ def _attend(
     """The layer's attention within documents (tokens, hidden size)."""
     kinds = 1 + ("c2p" in attention.pos_att_type) + ("p2c" in attention.pos_att_type)
     scale = (kinds * attention.attention_head_size) ** -0.5
-    share = attention.dropout.p if attention.training else 0.0
 
     def attend(bucket: Bucket, *content: torch.Tensor) -> torch.Tensor:
         query, key, value = (_by_head(states, attention.num_attention_heads) for states in content)
         scores = _scores(query * scale, key, key * scale, distances)
         if bucket.real is not None:
             scores = scores.masked_fill(~bucket.real[:, None], torch.finfo(scores.dtype).min)
-        found = dropout(scores.softmax(-1), share) @ value
+        found: torch.Tensor = attention.dropout(scores.softmax(-1)) @ value
         return found.permute(1, 2, 0, 3).flatten(2)
 
     return by_bucket(

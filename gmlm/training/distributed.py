@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from gmlm.ranks import local_rank
+
 Value = TypeVar("Value")
 
 
@@ -28,7 +30,7 @@ class World:
     @property
     def local_rank(self) -> int:
         """The rank of this process among those of its node."""
-        return int(os.environ.get("LOCAL_RANK", "0"))
+        return local_rank()
 
     @property
     def is_first_of_node(self) -> bool:
@@ -69,7 +71,7 @@ def join_world() -> World:
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     device = torch.device("cpu")
     if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        device = torch.device("cuda", local_rank())
         torch.cuda.set_device(device)
     if size > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", rank=rank, world_size=size)

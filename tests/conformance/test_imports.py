@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "gmlm"
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "interruption", "__init__"}),
+    frozenset({"errors", "interruption", "ranks", "__init__"}),
     frozenset({"telemetry"}),
     frozenset({"config"}),
     frozenset({"storage"}),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from gmlm.config import TokenizerConfig, TokensConfig
 from gmlm.manifest import Manifest
+from gmlm.pretraining import phase as pretraining_phase
 from gmlm.pretraining.masking import Vocabulary, vocabulary_of
 from gmlm.pretraining.tokens import TokenCorpus
 from gmlm.shards import ShardWriter
@@ -22,6 +28,24 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 TOKENS_SCHEMA = pa.schema([("id", pa.string()), ("input_ids", pa.list_(pa.int32()))])
 
 MakeTokens = Callable[..., Manifest]
+StopAfter = Callable[[int, str, pytest.MonkeyPatch], None]
+
+
+@pytest.fixture
+def stop_after() -> StopAfter:
+    """Send SIGTERM to this process in one forward pass of a loss: stop_after(calls, name of the loss, patch)."""
+
+    def stop(calls: int, name: str, patch: pytest.MonkeyPatch) -> None:
+        count, sound = itertools.count(1), getattr(pretraining_phase, name)
+
+        def loss(model: Any, batch: Any) -> torch.Tensor:
+            if next(count) == calls:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return sound(model, batch)
+
+        patch.setattr(pretraining_phase, name, loss)
+
+    return stop
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,14 +30,13 @@ from gmlm.config import (
 from gmlm.errors import InterruptedRunError, ModelMismatchError
 from gmlm.finetuning.objective import load_encoder as load_for_finetuning
 from gmlm.manifest import Manifest
-from gmlm.pretraining import phase as pretraining_phase
 from gmlm.pretraining.base_model import import_model
 from gmlm.pretraining.batches import BatchSettings, MaskedBatches
 from gmlm.pretraining.electra import ElectraPair, load_as_it_is
 from gmlm.pretraining.kept_steps import publish_checkpoint
 from gmlm.pretraining.masking import Vocabulary
 from gmlm.pretraining.pretrain import pretrain
-from gmlm.pretraining.replaced_tokens import detect, replaced_token_loss
+from gmlm.pretraining.replaced_tokens import detect
 from gmlm.pretraining.vocabulary import extend_vocabulary
 from gmlm.stage import StageRun
 from tests.unit.pretraining.conftest import corpus_of
@@ -114,28 +110,20 @@ def test_fine_tuning_starts_from_the_discriminators_encoder(make_run: MakeRun, i
         assert torch.equal(with_head.electra.get_parameter(name), weight), name
 
 
-def stop_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send SIGTERM to this process from within the loss of one forward pass."""
-    count = itertools.count(1)
-
-    def loss(model: Any, batch: Any) -> torch.Tensor:
-        if next(count) == calls:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return replaced_token_loss(model, batch)
-
-    monkeypatch.setattr(pretraining_phase, "replaced_token_loss", loss)
-
-
 @pytest.mark.parametrize("engine", ["torch", "deepspeed"])
 def test_after_sigterm_discriminator_and_generator_end_with_the_same_bytes(
-    engine: str, make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+    engine: str,
+    make_run: MakeRun,
+    inputs: dict[str, Manifest],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: Callable[..., None],
 ) -> None:
     optimisation = OPTIMISATION.model_copy(update={"engine": engine, "zero_stage": 2, "evaluate_every": 3})
     config = detector(phase(steps=8, micro_batch_tokens=64, optimisation=optimisation))
     straight = pretrain(config, make_run("pretrain", "straight", inputs=inputs))
     run = make_run("pretrain", "stopped", inputs=inputs)
     with monkeypatch.context() as patch:
-        stop_after(4 * 4 + 2, patch)
+        stop_after(4 * 4 + 2, "replaced_token_loss", patch)
         with pytest.raises(InterruptedRunError, match="step 5 of 8"):
             pretrain(config, run)
     resumed = pretrain(config, run)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import os
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,9 +15,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 from gmlm.config import ArchitectureConfig, ModelConfig, OptimisationConfig, PhaseConfig
 from gmlm.errors import ConfigError, EmptyCorpusError, InterruptedRunError, ModelMismatchError
 from gmlm.manifest import Manifest, find_manifest
-from gmlm.pretraining import phase as pretraining_phase
 from gmlm.pretraining import pretrain as stage
-from gmlm.pretraining.objective import masked_lm_loss
 from gmlm.pretraining.pretrain import pretrain
 from gmlm.stage import StageRun
 
@@ -91,21 +86,13 @@ def test_every_architecture_trains_and_loads_again(
     assert {entry.path for entry in manifest.files} >= {"model/README.md", "model/model.safetensors", "training.json"}
 
 
-def stop_after(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send SIGTERM to this process from within the loss of one forward pass."""
-    count = itertools.count(1)
-
-    def loss(model: Any, batch: Any) -> torch.Tensor:
-        if next(count) == calls:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return masked_lm_loss(model, batch)
-
-    monkeypatch.setattr(pretraining_phase, "masked_lm_loss", loss)
-
-
 @pytest.mark.parametrize("engine", ["torch", "deepspeed"])
 def test_after_sigterm_in_the_second_phase_the_result_is_the_same_bytes(
-    engine: str, make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+    engine: str,
+    make_run: MakeRun,
+    inputs: dict[str, Manifest],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: Callable[..., None],
 ) -> None:
     inputs = {**inputs, "tokens:1": inputs["tokens:0"]}
     optimisation = OPTIMISATION.model_copy(update={"engine": engine, "zero_stage": 2, "evaluate_every": 3})
@@ -114,7 +101,7 @@ def test_after_sigterm_in_the_second_phase_the_result_is_the_same_bytes(
 
     run = make_run("pretrain", "stopped", inputs=inputs)
     with monkeypatch.context() as patch:
-        stop_after(4 + 5, patch)
+        stop_after(4 + 5, "masked_lm_loss", patch)
         with pytest.raises(InterruptedRunError, match="step 5 of 8"):
             pretrain(config, run)
     assert find_manifest(run.store, run.prefix) is None
@@ -125,7 +112,7 @@ def test_after_sigterm_in_the_second_phase_the_result_is_the_same_bytes(
 
 
 def test_it_goes_on_at_another_zero_stage_and_leaves_no_checkpoint(
-    make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch, stop_after: Callable[..., None]
 ) -> None:
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     first, second = (
@@ -136,11 +123,11 @@ def test_it_goes_on_at_another_zero_stage_and_leaves_no_checkpoint(
     pretrain(second, straight)
     run, later = (replace(make_run("pretrain", inputs=inputs, fingerprint=f * 64), progress="p" * 64) for f in "fg")
     with monkeypatch.context() as patch:
-        stop_after(4, patch)
+        stop_after(4, "masked_lm_loss", patch)
         with pytest.raises(InterruptedRunError, match="step 4 of 6"):
             pretrain(first, run)
     assert list(run.store.list(run.progress_prefix))
-    stop_after(9, monkeypatch)  # Had it begun anew, it would be stopped.
+    stop_after(9, "masked_lm_loss", monkeypatch)  # Had it begun anew, it would be stopped.
     pretrain(second, later)
     losses = [[point["loss"] for point in training_report(made)[0]["curve"]] for made in (straight, later)]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)

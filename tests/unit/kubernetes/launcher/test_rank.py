@@ -13,7 +13,7 @@ from gmlm.errors import TrainingError
 from gmlm.kubernetes.launcher import rank
 from gmlm.kubernetes.node import run_planned_node
 from gmlm.kubernetes.statuses import list_failures
-from gmlm.study.ranks import is_first_rank
+from gmlm.ranks import is_first_rank
 from gmlm.study.runner import scratch_folder
 
 NODE = "ingest/german"
