@@ -13,7 +13,7 @@ from gmlm.manifest import Manifest
 from gmlm.pretraining.kept_steps import publish_checkpoint
 from gmlm.pretraining.pretrain import pretrain
 from gmlm.stage import StageRun
-from tests.unit.pretraining.test_pretrain import from_scratch, inputs, phase, stop_after
+from tests.unit.pretraining.test_pretrain import from_scratch, inputs, phase
 
 MakeRun = Callable[..., StageRun]
 __all__ = ["inputs"]  # the fixture
@@ -45,12 +45,15 @@ def test_at_a_steady_rate_a_kept_step_is_what_a_run_of_so_many_steps_ends_with(
 
 
 def test_a_kept_step_outlives_an_interruption(
-    make_run: MakeRun, inputs: dict[str, Manifest], monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun,
+    inputs: dict[str, Manifest],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_after: Callable[..., None],
 ) -> None:
     straight = pretrain(keeping(2), make_run("pretrain", "straight", inputs=inputs))
     run = make_run("pretrain", "stopped", inputs=inputs)
     with monkeypatch.context() as patch:
-        stop_after(5, patch)
+        stop_after(5, "masked_lm_loss", patch)
         with pytest.raises(InterruptedRunError):
             pretrain(keeping(2), run)
     assert sums(pretrain(keeping(2), run), "steps/2/") == sums(straight, "steps/2/")
