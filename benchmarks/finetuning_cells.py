@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from run_ner import Sentence, run_ner
+from numpy.typing import NDArray
+from run_ner import Sentence, highest, run_ner
 from run_qa import run_qa
 from transformers import AutoModelForMaskedLM, BertConfig, BertTokenizerFast, TrainingArguments
 
@@ -26,6 +28,8 @@ LABELS = ("ANATOMY", "DIAGNOSIS", "DRUG", "FINDING", "LAB", "PROCEDURE")
 TAGS = ("O", *(f"{place}-{label}" for label in LABELS for place in "BI"))
 SPLITS = ("train", "dev", "test")
 WORD = re.compile(r"\w+|[^\w\s]")
+Decoder = Callable[[NDArray[np.float32], Sequence[str]], list[str]]
+"""Tags of words from their logits (words, tags)."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,9 @@ class Bench:
         manifest = finetune(CellConfig(task=task, seed=seed), run)
         return float(manifest.metrics["test_f1"])
 
-    def peer(self, settings: Settings, seed: int, *, grouped: bool = False, pad: bool = True) -> float:
+    def peer(
+        self, settings: Settings, seed: int, *, grouped: bool = False, pad: bool = True, decode: Decoder = highest
+    ) -> float:
         """A cell of run_ner or run_qa from model folder to predictions; F1 of the test set by gmlm's scorer."""
         self.cells += 1
         arguments = settings.trainer(self.folder / f"trainer-{self.cells}", seed, grouped=grouped)
@@ -122,8 +128,10 @@ class Bench:
         splits = {name: self.examples(name) for name in SPLITS}
         if self.task.kind == "token_classification":
             given = {name: [sentence_of(row) for row in rows] for name, rows in splits.items()}
-            tagged = run_ner(model, given, TAGS, arguments)
-            predicted: list[Any] = [spans_of(row, tags) for row, tags in zip(splits["test"], tagged, strict=True)]
+            logits = run_ner(model, given, TAGS, arguments)
+            predicted: list[Any] = [
+                spans_of(row, decode(words, TAGS)) for row, words in zip(splits["test"], logits, strict=True)
+            ]
         else:
             questions = {name: [question_of(row) for row in rows] for name, rows in splits.items()}
             answers = run_qa(model, questions, arguments, pad=pad)

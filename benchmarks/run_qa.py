@@ -20,6 +20,7 @@ from transformers import (
     Trainer,
     TrainingArguments,
     default_data_collator,
+    set_seed,
 )
 
 LENGTH, STRIDE, BEST, LONGEST = 384, 128, 20, 30
@@ -36,6 +37,7 @@ def run_qa(model: Path, splits: dict[str, Rows], arguments: TrainingArguments, *
         arguments: As the script takes them from its command line.
         pad: `pad_to_max_length`, on by default in the script.
     """
+    set_seed(arguments.seed)
     tokenizer = AutoTokenizer.from_pretrained(model)
     encoder = AutoModelForQuestionAnswering.from_pretrained(model)
     data = {
