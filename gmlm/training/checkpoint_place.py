@@ -106,7 +106,7 @@ class CheckpointPlace:
             return
         partial, target = self._partial(world), folder / name
         (partial / STATE).write_bytes(text)
-        for path in partial.rglob("*"):
+        for path in (partial / STATE, partial, *filter(Path.is_dir, partial.rglob("*"))):  # each rank has its files
             flush(path)
         shutil.rmtree(target, ignore_errors=True)
         publish(partial, target)
