@@ -1,7 +1,8 @@
 """One optimiser step: fetch the batch, forward and backward by micro-batch, update.
 
-Where a GPU has too little memory for a micro-batch, micro-batches are halved and the step is done again: the batch of a
-step stays what it is, and so does its gradient, to rounding.
+Where a GPU, or this machine, has too little memory for a micro-batch, micro-batches are halved and the step is done
+again: the batch of a step stays what it is, and so does its gradient, to rounding. What the system kills for its memory
+is not seen here; it ends like any other process that was killed.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Stepper:
         means, lacking = torch.zeros(len(totals), dtype=torch.float64), False
         try:
             means = self._forward_and_backward(engine, batches, totals)
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
             engine.discard_gradients()
             lacking = True
         *terms, lack = self._world.sums(*means.tolist(), float(lacking))
@@ -111,6 +114,11 @@ class Stepper:
         if smaller is None:
             raise TrainingError("out of memory", where=f"step {self._state.step + 1}", fix=FIX)
         self._batches, self._halvings = smaller, self._halvings + 1
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error means that memory did not suffice; that of the host's allocator has no type of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _weight(batch: Batch) -> torch.Tensor:
