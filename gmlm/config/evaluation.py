@@ -40,6 +40,9 @@ class EvaluationConfig(Frozen):
     """Tasks; default: all of the study."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """One cell per model, task and seed."""
+    pretraining_per_seed: bool = False
+    """Pre-train each model anew for each seed, with all models of the study that it starts from. Then intervals and p
+    values speak of other pre-trainings too; without it, of the one at hand (Sellam et al. 2022, MultiBERTs)."""
     resamples: int = Field(10_000, gt=99)
     """Resamples of the paired bootstrap over test documents and seeds, and rounds of approximate randomisation."""
     confidence: float = Field(0.95, gt=0, lt=1)

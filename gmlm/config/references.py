@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gmlm.config.evaluation import FLOOR
 
 if TYPE_CHECKING:
+    from gmlm.config.models import ModelConfig
     from gmlm.config.study import StudyConfig
 
 Reference = tuple[str, str, Mapping[str, object]]
@@ -21,6 +22,7 @@ def check_references(study: StudyConfig) -> None:
     if clash:
         raise ValueError(f"sources and translations share the name {sorted(clash)[0]!r}; recipes could not tell them")
     _check_systems(study)
+    _check_runs(study)
     for where, name, defined in _references(study):
         if name not in defined:
             raise ValueError(f"{where}: {name!r} is not defined in this study{_suggestion(name, defined)}")
@@ -41,6 +43,33 @@ def _check_systems(study: StudyConfig) -> None:
             raise ValueError(
                 f"evaluation: {system!r} stands for two things; the floors and other systems need own names"
             )
+
+
+def run_name(name: str, run: int) -> str:
+    """Name of the model that is pre-trained for the evaluation's n-th seed; the first one is the model itself."""
+    return name if run == 1 else f"{name}.run-{run}"
+
+
+def pretrained(models: Mapping[str, ModelConfig], name: str) -> bool:
+    """Whether a model, or one that it starts from, is trained in the study; else it comes from outside as it is."""
+    seen = set()
+    while name in models and name not in seen:
+        if models[name].phases:
+            return True
+        seen.add(name)
+        name = models[name].base or ""
+    return False
+
+
+def _check_runs(study: StudyConfig) -> None:
+    if (evaluation := study.evaluation) is None or not evaluation.pretraining_per_seed:
+        return
+    if len(set(evaluation.seeds)) < len(evaluation.seeds):
+        raise ValueError("evaluation.seeds: each seed has a pre-training of its own, so each must be there once")
+    for name in filter(lambda name: pretrained(study.models, name), study.models):
+        for run in range(2, len(evaluation.seeds) + 1):
+            if (taken := run_name(name, run)) in study.models:
+                raise ValueError(f"models: {taken!r} is the name of a further pre-training of {name!r}; choose another")
 
 
 def _check_steps(study: StudyConfig) -> None:

@@ -27,6 +27,7 @@ def model_card(content: Content, model: Pretraining) -> str:
     lines += [f"A German encoder of the study {content.study}. It starts from {model.base}.", "", *_training(model)]
     lines += [
         *_evaluation(rows),
+        *_weights(content, rows),
         *_privacy(content, model.model),
         "## Limits",
         "",
@@ -89,6 +90,13 @@ def _evaluation(rows: list[tuple[TaskScores, Score]]) -> Iterator[str]:
         figures = f"{score(row.mean)} | {interval(row.low, row.high)}"
         yield f"| {task.task} | {task.metric}: {task.convention} | {len(row.seeds)} | {figures} | {against} |"
     yield ""
+
+
+def _weights(content: Content, rows: list[tuple[TaskScores, Score]]) -> Iterator[str]:
+    """Which pre-training these weights come from, where the scores are those of several."""
+    if rows and content.headline is not None and content.headline.pretraining_per_seed:
+        seeds = len(content.headline.seeds)
+        yield from (f"Scores are means over {seeds} pre-trainings from other seeds; these weights are the first.", "")
 
 
 def _privacy(content: Content, model: str) -> Iterator[str]:

@@ -75,6 +75,7 @@ class Headline:
     tasks: tuple[TaskScores, ...]
     average: dict[str, float]
     missing: tuple[str, ...]
+    pretraining_per_seed: bool
 
     @property
     def level(self) -> float:
@@ -134,6 +135,7 @@ def read_headline(scores: Mapping[str, Any], evaluation: Mapping[str, Any] | Non
         tasks=made,
         average={model: average[model] for model in models if average.get(model) is not None},
         missing=_missing(made, scores.get("missing", ())),
+        pretraining_per_seed=bool(plan.get("pretraining_per_seed", False)),
     )
 
 

@@ -31,6 +31,7 @@ from gmlm.config import (
 from gmlm.config.catalogue import entry_of
 from gmlm.errors import ConfigError
 from gmlm.study.node import Node
+from gmlm.study.pretraining_runs import PretrainingRuns
 
 Graph = dict[str, Node]
 """Nodes by id, each behind all that it needs."""
@@ -60,7 +61,8 @@ def _data_of(task: TaskConfig) -> TaskConfig:
 
 class _GraphBuilder:
     def __init__(self, study: StudyConfig) -> None:
-        self._study = study
+        self._runs = PretrainingRuns(study)
+        self._study = study.model_copy(update={"models": self._runs.models})
         self._nodes: Graph = {}
         self._base_names: dict[str, str] = {}
 
@@ -78,7 +80,8 @@ class _GraphBuilder:
         return self._sorted()
 
     def _add(self, stage: str, name: str, config: object, inputs: dict[str, str], *, tolerant: bool = False) -> str:
-        node = Node(stage, name, config, self._study.seed, inputs, tolerant)  # type: ignore[arg-type]
+        seed = self._runs.seeds.get(name, self._study.seed) if stage == "pretrain" else self._study.seed
+        node = Node(stage, name, config, seed, inputs, tolerant)  # type: ignore[arg-type]
         self._nodes.setdefault(node.id, node)
         return node.id
 
@@ -236,7 +239,7 @@ class _GraphBuilder:
         """A model fine-tuned on a task, the task's floor, or a run of another system."""
         task, cell, inputs = self._study.tasks[name], cell_name(system, name, seed), {"task": self._task_node(name)}
         if system in evaluation.trained():
-            roles = {"model": self._model_node(system), **inputs}
+            roles = {"model": self._model_node(self._runs.model_of(system, seed)), **inputs}
             return self._add("finetune", cell, CellConfig(task=task, seed=seed), roles)
         data = _data_of(task)
         if system == FLOOR:

@@ -37,3 +37,15 @@ def test_a_study_without_evaluation_has_cards_without_scores(study):
     card = ModelCard(study.read(report, "cards/base.md"))
     assert card.data.eval_results is None
     assert "## Evaluation" not in card.text
+
+
+def test_scores_of_several_pretrainings_are_not_taken_for_those_of_the_weights(study, pages):
+    assert "pre-trainings" not in pages["cards/continued.md"]
+    assert "was pre-trained once" in pages["report.md"]
+    study.nodes.pop("evaluate/sample")
+    settings = study.evaluation | {"pretraining_per_seed": True}
+    study.add_json("evaluate/each", "scores", "scores.json", study.scores, **settings)
+    report = study.report("each")
+    assert "means over 3 pre-trainings from other seeds" in study.read(report, "cards/continued.md")
+    for page in ("report.md", "report.html"):
+        assert "Each seed has pre-trainings of its own" in study.read(report, page)
