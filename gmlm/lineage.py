@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from gmlm.errors import ConfigError, InputNotFoundError, StorageError
 from gmlm.manifest import MANIFEST_NAME, InputManifest, Manifest, RawInput
 from gmlm.storage import Store, open_store
+from gmlm.usage.environment import described
+from gmlm.usage.record import records_of
 
 DIGITS = 16
 """Digits of a sha256 that the tree shows."""
@@ -38,6 +40,7 @@ class LineageNode:
         sha256: sha256 (hex) of its manifest as recorded by the data set made from it; the root's is what is there.
         finding: Whether the manifest is there and is the one recorded.
         kind: Kind of the data set, such as `documents`; empty where the manifest is not to be trusted.
+        fingerprint: Identity of the work that made it; empty likewise.
         raw_inputs: Files from outside the store.
         inputs: The data sets that it was made from.
     """
@@ -47,6 +50,7 @@ class LineageNode:
     sha256: str
     finding: Finding
     kind: str = ""
+    fingerprint: str = ""
     raw_inputs: tuple[RawInput, ...] = ()
     inputs: tuple[LineageNode, ...] = ()
 
@@ -106,6 +110,7 @@ class _Tracer:
             recorded.sha256,
             Finding.OK,
             manifest.kind,
+            manifest.fingerprint,
             manifest.raw_inputs,
             inputs,
         )
@@ -136,6 +141,29 @@ def _lines(node: LineageNode, first: str, rest: str, shown: set[tuple[str, str]]
     for number, made_from in enumerate(node.inputs, len(node.raw_inputs)):
         branch, below = ("└─ ", "   ") if number == last else ("├─ ", "│  ")
         yield from _lines(made_from, rest + branch, rest + below, shown)
+
+
+def environments(store: Store, node: LineageNode) -> dict[str, list[str]]:
+    """Outputs on the way back to the raw inputs, `STAGE/NAME`, by what they were computed with.
+
+    An output that was interrupted may have several; one that was made before this was recorded has none.
+    """
+    found: dict[str, list[str]] = {}
+    for made in _parts(node, {}).values():
+        stage, name, _ = made.prefix.split("/")
+        records = records_of(store, stage, name, made.fingerprint) if made.fingerprint else []
+        for text in sorted({described(record.environment) for record in records if record.environment}):
+            found.setdefault(text, []).append(f"{stage}/{name}")
+    return found
+
+
+def _parts(node: LineageNode, seen: dict[str, LineageNode]) -> dict[str, LineageNode]:
+    """A data set and all that it was made from, each once, by prefix."""
+    if node.prefix not in seen:
+        seen[node.prefix] = node
+        for made_from in node.inputs:
+            _parts(made_from, seen)
+    return seen
 
 
 def locate(uri: str) -> tuple[Store, str]:

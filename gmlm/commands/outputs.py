@@ -65,11 +65,15 @@ def monitor(
 def lineage(
     uri: Annotated[str, typer.Argument(help="Folder of an output: STORE/STAGE/NAME/FINGERPRINT.")],
 ) -> None:
-    """Print what an output was made from, back to the hashes of the raw inputs."""
+    """Print what an output was made from, back to the hashes of the raw inputs, and what computed it."""
+    from gmlm.lineage import environments, locate, render
     from gmlm.lineage import lineage as trace
-    from gmlm.lineage import locate, render
 
-    typer.echo(render(trace(*locate(uri))))
+    store, prefix = locate(uri)
+    node = trace(store, prefix)
+    typer.echo(render(node))
+    for environment, outputs in environments(store, node).items():
+        typer.echo(f"computed with {environment}: {', '.join(outputs)}")
 
 
 def export(

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from gmlm.config import PricesConfig
 from gmlm.storage import Store
+from gmlm.usage.environment import described
 from gmlm.usage.record import UsageRecord, records_of
 
 HOUR = 3600
@@ -154,3 +155,7 @@ def _notes(total: UsageRow, outputs: Sequence[list[UsageRecord]], prices: Prices
         yield f"{total.unrecorded} of {total.outputs} outputs have no record; their usage is not in the sums"
     if prices is not None and prices.kwh is not None and not total.whole:
         yield "the cost is without the energy that was not measured"
+    records = [record for made in outputs for record in made]
+    environments = Counter(described(record.environment) for record in records if record.environment)
+    for text, count in sorted(environments.items()):
+        yield f"computed with {text} ({count} of {len(records)} processes)"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gmlm.storage import Store
 from gmlm.telemetry import get_logger
 from gmlm.telemetry.metrics import observe_energy
+from gmlm.usage.environment import environment
 from gmlm.usage.meter import Meter, NoMeter, Tally
 from gmlm.usage.nvml import find_devices, open_nvml
 from gmlm.usage.rapl import open_rapl
@@ -106,6 +107,7 @@ class Measurement:
             cpu_seconds=_cpu_seconds() - self._cpu,
             gpu_seconds=devices * seconds,
             energy=tuple(self._energy(unknown_gpus=devices > self._devices)),
+            environment=environment(),
         )
 
     def _energy(self, *, unknown_gpus: bool) -> Iterator[Energy]:

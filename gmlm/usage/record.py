@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gmlm.storage import Store
 from gmlm.telemetry import get_logger
@@ -51,6 +51,8 @@ class UsageRecord(_Closed):
     cpu_seconds: float
     gpu_seconds: float
     energy: tuple[Energy, ...]
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Versions, processor, threads and GPUs; empty in records of earlier versions."""
 
     def to_bytes(self) -> bytes:
         """As stored: JSON."""

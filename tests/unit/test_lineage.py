@@ -9,8 +9,9 @@ import pytest
 
 from gmlm.config import ReportConfig
 from gmlm.errors import ConfigError, InputNotFoundError, StorageError
-from gmlm.lineage import Finding, LineageNode, lineage, locate, render
+from gmlm.lineage import Finding, LineageNode, environments, lineage, locate, render
 from gmlm.manifest import RawInput
+from gmlm.usage.record import UsageRecord, record_key
 
 RAW = RawInput(name="pubmed.xml", bytes=1234, sha256=hashlib.sha256(b"raw").hexdigest())
 CONFIG = ReportConfig(study="s")
@@ -120,3 +121,19 @@ def test_an_address_that_is_no_data_set_is_refused(chain, store, monkeypatch):
     monkeypatch.chdir(os.sep)
     with pytest.raises(ConfigError, match="not the address"):
         locate("a")
+
+
+def test_what_computed_each_output_is_named_once(chain, store):
+    def used(made, attempt, **found):
+        settings = {"stage": made.stage, "name": made.name, "fingerprint": made.fingerprint, "progress": "p"}
+        record = UsageRecord(**settings, seconds=1, cpu_seconds=1, gpu_seconds=0, energy=(), environment=found)
+        store.write(record_key(made.stage, made.name, attempt), record.to_bytes())
+
+    used(chain["cell:a"], "one", torch="2.9", processor="x", threads="1")
+    used(chain["cell:a"], "two", torch="2.9", processor="x", threads="2")
+    used(chain["cell:b"], "one", torch="2.9", processor="x", threads="2")
+    used(chain["corpus"], "one")  # by a version that did not record it
+    assert environments(store, lineage(store, chain["report"].prefix)) == {
+        "torch 2.9, x, 1 thread": ["finetune/a"],
+        "torch 2.9, x, 2 threads": ["finetune/a", "finetune/b"],
+    }

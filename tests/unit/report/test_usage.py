@@ -146,3 +146,18 @@ def test_prices_are_shown_and_the_report_has_the_same_bytes_whatever_was_used(us
     two = build_report(config, used.run("report/two", *nodes))
     assert used.store.read("usage/sample.md").decode() != first
     assert one.files == two.files
+
+
+def test_what_computed_the_outputs_is_noted(study):
+    made = study.nodes["pretrain/continued"]
+    for attempt, threads in (("one", "1"), ("two", "2"), ("three", "2")):
+        add(study, "pretrain/continued", attempt, (1, 1, 0))
+        key = record_key("pretrain", "continued", attempt)
+        record = UsageRecord.model_validate_json(study.store.read(key))
+        found = {"torch": "2.9", "processor": "x", "threads": threads}
+        study.store.write(key, record.model_copy(update={"environment": found}).to_bytes())
+    notes = read_usage(study.store, "sample", [(made.stage, made.name, made.fingerprint)], None).notes
+    assert notes[-2:] == (
+        "computed with torch 2.9, x, 1 thread (1 of 3 processes)",
+        "computed with torch 2.9, x, 2 threads (2 of 3 processes)",
+    )
