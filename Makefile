@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 RECORD := -o junit_family=xunit1 --junitxml=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart study-demo real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
+.PHONY: help setup quickstart study-demo real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster e2e-groups alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ alerts: setup ## Check all alerts, and that each fires when it should, by promto
 
 e2e-cluster: setup ## Load the library into a cluster without a registry: E2E_BASE, E2E_LOAD; see docs/developers
 	@scripts/e2e-cluster
+
+e2e-groups: setup ## The same in a namespace for trainings over several pods; needs Kubeflow Trainer
+	@scripts/e2e-cluster --groups
 
 lint: setup ## Style, types and formatting
 	@$(RUN)/ruff check .
