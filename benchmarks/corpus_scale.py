@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from record import finish
 
@@ -52,7 +54,10 @@ def write_files(folder: Path, documents: int) -> None:
 
 
 def run_stages(folder: Path) -> None:
-    """Run in a process of its own: ingest and build, and print counts, peak memory (MB) and CPU seconds of each."""
+    """Run in a process of its own: ingest and build.
+
+    Prints counts, peak memory (MB), CPU seconds of each, and the corpus's hash with the seconds of both together.
+    """
     from gmlm.config import RecipeConfig, SourceConfig
     from gmlm.corpus.build import build_corpus
     from gmlm.corpus.ingest import ingest
@@ -65,21 +70,28 @@ def run_stages(folder: Path) -> None:
         store = LocalStore(folder / "store")
         return StageRun(name, "x", store, f"{name}/x/y", scratch, "f" * 64, 13, folder, inputs)  # type: ignore[arg-type]
 
+    began = time.monotonic()
     read = ingest(SourceConfig(reader="jsonl", path=str(folder / "raw"), language="de"), stage("ingest"))
     ingested = time.process_time()
     recipe = RecipeConfig(sources={"a": {}}, deduplicate="near")  # type: ignore[dict-item]
     made = build_corpus(recipe, stage("corpus", a=read))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(json.dumps([made.counters, peak, ingested, time.process_time() - ingested]))
+    whole = {"sha256": made.sha256, "seconds": time.monotonic() - began}
+    print(json.dumps([made.counters, peak, ingested, time.process_time() - ingested, whole]))
 
 
-def measure(documents: int) -> dict[str, float]:
+def in_own_process(documents: int, **environment: str) -> Any:
+    """What `run_stages` prints."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "raw").mkdir()
         write_files(Path(folder) / "raw", documents)
         command = [sys.executable, __file__, "--stages", folder]
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    counters, peak, ingest_seconds, build_seconds = json.loads(output)
+        variables = {**os.environ, **environment}
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=variables).stdout)
+
+
+def measure(documents: int) -> dict[str, float]:
+    counters, peak, ingest_seconds, build_seconds, _ = in_own_process(documents)
     assert counters["in"] == documents
     figures = {"peak MB": peak, "ingest CPU seconds": ingest_seconds, "build CPU seconds": build_seconds}
     print(documents, counters, figures, flush=True)

@@ -54,13 +54,21 @@ class Lease:
         finally:
             stop.set()
             thread.join()
-            self._write(RELEASED, b"")
+            self._give_back()
 
     def _beat(self, stop: threading.Event, every: float) -> None:
         count = 0
         while not stop.wait(every):
             count += 1
             self._write(BEAT, str(count).encode())
+
+    def _give_back(self) -> None:
+        """Say so, and take away the heartbeat: what is left of a lease lengthens everybody's listings."""
+        self._write(RELEASED, b"")
+        try:
+            self.store.delete(f"{_key(self.folder, self.generation)}.{BEAT}")
+        except GmlmError:
+            return
 
     def _write(self, end: str, content: bytes) -> None:
         try:
@@ -82,14 +90,14 @@ class Leases:
     """The leases below a folder, as one worker sees them. It looks at all of them, then takes some that are free."""
 
     def __init__(self, store: Store, folder: str, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._folder, self._patience, self._clock = store, folder, patience, clock
+        self._store, self._folder, self.patience, self._clock = store, folder, patience, clock
         self._states: Mapping[str, _State] = {}
         self._since: dict[str, tuple[_State, float]] = {}
 
     @property
     def every(self) -> float:
         """Seconds between two heartbeats."""
-        return self._patience / BEATS_PER_PATIENCE
+        return self.patience / BEATS_PER_PATIENCE
 
     def held(self) -> set[str]:
         """Names of the leases that are neither given back nor held by one that was silent for `patience` seconds.
@@ -103,7 +111,7 @@ class Leases:
             for name, state in self._states.items()
             if not state.released
         }
-        return {name for name, (_, since) in self._since.items() if now - since < self._patience}
+        return {name for name, (_, since) in self._since.items() if now - since < self.patience}
 
     def take(self, name: str) -> Lease | None:
         """Take a lease that the last look did not find held; None if another worker has taken it since then."""

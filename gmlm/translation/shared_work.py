@@ -13,7 +13,8 @@ from gmlm.telemetry import get_logger
 log = get_logger(__name__)
 
 FIRST_PAUSE = 1.0
-"""Seconds between the first two looks at work that others hold; each pause doubles, up to the time of a heartbeat."""
+"""Seconds between the first two looks at work that others hold; each pause doubles, up to half the patience with a
+silent holder. A thousand that looked more often would keep the store busy."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,15 @@ class SharedWork:
         at a place of chance, so that those who start alike do not stay together. Who finds nothing waits longer and
         longer, and each a time of its own.
         """
-        waiting, place, pause = set(range(self.count)), first, FIRST_PAUSE
+        shortest = min(FIRST_PAUSE, self.leases.patience / 2)
+        waiting, place, pause = set(range(self.count)), first, shortest
         while waiting:
             free = self._look(waiting)
             if self._make_each(_from(free, place), waiting):
-                pause = FIRST_PAUSE
+                pause = shortest
             elif waiting:
-                time.sleep(min(pause, self.leases.every) * random.uniform(0.5, 1.5))
-                pause = min(2 * pause, self.leases.every)
+                time.sleep(pause * random.uniform(0.5, 1.5))
+                pause = min(2 * pause, self.leases.patience / 2)
             place = random.randrange(self.count)
 
     def _look(self, waiting: set[int]) -> set[int]:

@@ -93,6 +93,15 @@ def test_the_heart_beats_while_work_is_done_and_then_the_lease_is_free(two, back
     assert other.take("0").generation == 2
 
 
+def test_a_lease_that_was_given_back_leaves_no_heartbeat(two, backend):
+    lease = two[0].take("0")
+    with lease.kept(0.01):
+        deadline = time.monotonic() + 10
+        while not backend.store.exists("leases/0/000001.beat") and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert sorted(backend.store.list("leases")) == ["leases/0/000001", "leases/0/000001.released"]
+
+
 def test_a_lease_is_given_back_when_work_fails(two):
     mine, other = two
     with pytest.raises(RuntimeError), mine.take("0").kept(every=1):

@@ -91,7 +91,7 @@ def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store,
     monkeypatch.setattr(shared_work.time, "sleep", sleep)
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     team.work().finish(0)
-    assert waited == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
+    assert waited == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     assert store.asked == ["versions"] * 9
     assert not team.made
 
