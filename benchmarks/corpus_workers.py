@@ -10,7 +10,7 @@ import statistics
 from corpus_scale import in_own_process
 from record import finish
 
-GOAL, ROUNDS, DOCUMENTS, PROCESSES = 1.7, 3, 200_000, 2
+GOAL, ROUNDS, DOCUMENTS, PROCESSES = 1.7, 3, 100_000, 2
 
 
 def main() -> None:
