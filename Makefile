@@ -13,7 +13,7 @@ TORCH_INDEX ?=
 RECORD := -o junit_family=xunit1 --junitxml=
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup quickstart study-demo real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster e2e-groups alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
+.PHONY: help setup quickstart study-demo study-pretrainings real study-real test integration slow faults fuzz gpu pipelines e2e e2e-cluster e2e-groups alerts dashboards lint format bench-% lock image docker sbom manifests kind-up kind-down clean
 
 help: ## Show the targets
 	@grep -E '^[a-z0-9-]+%?:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,10 @@ quickstart: setup ## Make the demo world and run its study: raw text to a table 
 study-demo: setup ## The quickstart with five seeds, floors and a negative control (half an hour on two cores)
 	@test -f $(QUICKSTART)/control.yaml || $(RUN)/gmlm demo $(QUICKSTART)
 	@$(RUN)/gmlm run $(QUICKSTART)/control.yaml
+
+study-pretrainings: setup ## The same with a pre-training for each seed (an hour on two cores)
+	@test -f $(QUICKSTART)/pretrainings.yaml || $(RUN)/gmlm demo $(QUICKSTART)
+	@$(RUN)/gmlm run $(QUICKSTART)/pretrainings.yaml
 
 real: STUDY = real-cpu
 real: setup ## Run the study of real texts in GMLM_REAL_DATA on this CPU

@@ -72,7 +72,7 @@ def generate_world(folder: Path, *, seed: int = 13, size: str = "small") -> Worl
     writer.write_documents()
     writer.write_german()
     writer.write_tasks()
-    for name in ("README.md", "study.yaml", "control.yaml"):
+    for name in ("README.md", "study.yaml", "control.yaml", "pretrainings.yaml"):
         writer.put(name, files("gmlm.demo").joinpath("package", name).read_bytes())
     return WorldSummary(folder, writer.files, writer.records)
 

@@ -25,7 +25,7 @@ def test_equal_seeds_give_equal_bytes_and_others_do_not(world_folder, tmp_path):
     first, same, other = map(contents, (world_folder, tmp_path / "same", tmp_path / "other"))
     assert same == first
     differing = {name for name in other if other[name] != first.get(name)}
-    alike = {"README.md", "study.yaml", "control.yaml"}
+    alike = {"README.md", "study.yaml", "control.yaml", "pretrainings.yaml"}
     assert differing == set(other) - alike
 
 
