@@ -15,6 +15,8 @@ log = get_logger(__name__)
 FIRST_PAUSE = 1.0
 """Seconds between the first two looks at work that others hold; each pause doubles, up to half the patience with a
 silent holder. A thousand that looked more often would keep the store busy."""
+REST = 9
+"""Pauses are at least so many times as long as the look before: where the store is slow, those who wait ask less."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,12 @@ class SharedWork:
         shortest = min(FIRST_PAUSE, self.leases.patience / 2)
         waiting, place, pause = set(range(self.count)), first, shortest
         while waiting:
-            free = self._look(waiting)
+            began = time.monotonic()
+            free, looked = self._look(waiting), time.monotonic() - began
             if self._make_each(_from(free, place), waiting):
                 pause = shortest
             elif waiting:
-                time.sleep(pause * random.uniform(0.5, 1.5))
+                time.sleep(max(pause, REST * looked) * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, self.leases.patience / 2)
             place = random.randrange(self.count)
 

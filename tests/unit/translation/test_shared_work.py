@@ -96,6 +96,21 @@ def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store,
     assert not team.made
 
 
+def test_who_waits_asks_less_where_the_store_is_slow(store, monkeypatch):
+    team, waited, clock = Team(store, 1), [], iter(range(0, 10_000, 20))
+    Leases(store, "leases", 60.0).take("00000")
+
+    def sleep(seconds):
+        waited.append(seconds)
+        team.done.add(0)
+
+    monkeypatch.setattr(shared_work.time, "sleep", sleep)
+    monkeypatch.setattr(shared_work.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
+    team.work().finish(0)
+    assert waited == [180.0]
+
+
 def test_what_was_finished_while_it_was_taken_over_is_not_made_again(store, pauses):
     """Its holder was slow, not dead: it finished between the look and the taking."""
     team = Team(store, 1)
