@@ -40,9 +40,9 @@ class LineageNode:
         sha256: sha256 (hex) of its manifest as recorded by the data set made from it; the root's is what is there.
         finding: Whether the manifest is there and is the one recorded.
         kind: Kind of the data set, such as `documents`; empty where the manifest is not to be trusted.
-        fingerprint: Identity of the work that made it; empty likewise.
         raw_inputs: Files from outside the store.
         inputs: The data sets that it was made from.
+        fingerprint: Identity of the work that made it; empty where the kind is.
     """
 
     role: str
@@ -50,9 +50,9 @@ class LineageNode:
     sha256: str
     finding: Finding
     kind: str = ""
-    fingerprint: str = ""
     raw_inputs: tuple[RawInput, ...] = ()
     inputs: tuple[LineageNode, ...] = ()
+    fingerprint: str = ""
 
     @cached_property
     def intact(self) -> bool:
@@ -110,9 +110,9 @@ class _Tracer:
             recorded.sha256,
             Finding.OK,
             manifest.kind,
-            manifest.fingerprint,
             manifest.raw_inputs,
             inputs,
+            manifest.fingerprint,
         )
 
 
