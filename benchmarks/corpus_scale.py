@@ -56,7 +56,7 @@ def write_files(folder: Path, documents: int) -> None:
 def run_stages(folder: Path) -> None:
     """Run in a process of its own: ingest and build.
 
-    Prints counts, peak memory (MB), CPU seconds of each, and the corpus's hash with the seconds of both together.
+    Prints counts, peak memory (MB), CPU seconds of each; the hashes of the corpus's files and the seconds of both.
     """
     from gmlm.config import RecipeConfig, SourceConfig
     from gmlm.corpus.build import build_corpus
@@ -76,7 +76,7 @@ def run_stages(folder: Path) -> None:
     recipe = RecipeConfig(sources={"a": {}}, deduplicate="near")  # type: ignore[dict-item]
     made = build_corpus(recipe, stage("corpus", a=read))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    whole = {"sha256": made.sha256, "seconds": time.monotonic() - began}
+    whole = {"sha256": [entry.sha256 for entry in made.files], "seconds": time.monotonic() - began}
     print(json.dumps([made.counters, peak, ingested, time.process_time() - ingested, whole]))
 
 
