@@ -24,6 +24,9 @@ setup: .venv/.ready ## Make the virtual environment from uv.lock; installs uv be
 	@scripts/sync
 	@touch $@
 
+# One thread: models this small gain nothing from more, and figures do not depend on the number of cores.
+quickstart study-demo study-pretrainings real study-real: export OMP_NUM_THREADS ?= 1
+
 quickstart: setup ## Make the demo world and run its study: raw text to a table with significance
 	@test -f $(QUICKSTART)/study.yaml || $(RUN)/gmlm demo $(QUICKSTART)
 	@$(RUN)/gmlm run $(QUICKSTART)/study.yaml
