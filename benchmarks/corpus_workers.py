@@ -10,7 +10,7 @@ import statistics
 from corpus_scale import in_own_process
 from record import finish
 
-GOAL, ROUNDS, DOCUMENTS, PROCESSES = 1.7, 3, 400_000, 2
+GOAL, ROUNDS, DOCUMENTS, PROCESSES = 1.7, 2, 400_000, 2
 
 
 def main() -> None:
