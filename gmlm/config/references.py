@@ -50,15 +50,18 @@ def run_name(name: str, run: int) -> str:
     return name if run == 1 else f"{name}.run-{run}"
 
 
-def pretrained(models: Mapping[str, ModelConfig], name: str) -> bool:
-    """Whether a model, or one that it starts from, is trained in the study; else it comes from outside as it is."""
+def trained_model(models: Mapping[str, ModelConfig], name: str) -> ModelConfig | None:
+    """The model of the study whose training a model has last been through: itself, or one that it starts from.
+
+    None where it comes from outside as it is.
+    """
     seen = set()
     while name in models and name not in seen:
-        if models[name].phases:
-            return True
         seen.add(name)
-        name = models[name].base or ""
-    return False
+        if (model := models[name]).phases:
+            return model
+        name = model.base or ""
+    return None
 
 
 def _check_runs(study: StudyConfig) -> None:
@@ -66,7 +69,7 @@ def _check_runs(study: StudyConfig) -> None:
         return
     if len(set(evaluation.seeds)) < len(evaluation.seeds):
         raise ValueError("evaluation.seeds: each seed has a pre-training of its own, so each must be there once")
-    for name in filter(lambda name: pretrained(study.models, name), study.models):
+    for name in filter(lambda name: trained_model(study.models, name), study.models):
         for run in range(2, len(evaluation.seeds) + 1):
             if (taken := run_name(name, run)) in study.models:
                 raise ValueError(f"models: {taken!r} is the name of a further pre-training of {name!r}; choose another")
@@ -87,18 +90,8 @@ def _check_audited(study: StudyConfig) -> None:
         return
     for name in audit.models:
         for part in (name, audit.reference or study.models[name].base or ""):
-            if _is_discriminator(study, part):
+            if (model := trained_model(study.models, part)) is not None and model.detects:
                 raise ValueError(f"audit: {part!r} is a discriminator, which fills in no masks")
-
-
-def _is_discriminator(study: StudyConfig, name: str) -> bool:
-    seen = set()
-    while name in study.models and name not in seen:
-        seen.add(name)
-        if (model := study.models[name]).phases:
-            return model.detects
-        name = model.base or ""
-    return False
 
 
 def _check_restricted(study: StudyConfig) -> None:

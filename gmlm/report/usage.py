@@ -140,7 +140,8 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def _notes(total: UsageRow, outputs: Sequence[list[UsageRecord]], prices: PricesConfig | None) -> Iterable[str]:
-    entries = [entry for made in outputs for record in made for entry in record.energy]
+    records = [record for made in outputs for record in made]
+    entries = [entry for record in records for entry in record.energy]
     for meter in METERS:
         of_meter = [entry for entry in entries if entry.meter == meter]
         words = Counter(
@@ -155,7 +156,6 @@ def _notes(total: UsageRow, outputs: Sequence[list[UsageRecord]], prices: Prices
         yield f"{total.unrecorded} of {total.outputs} outputs have no record; their usage is not in the sums"
     if prices is not None and prices.kwh is not None and not total.whole:
         yield "the cost is without the energy that was not measured"
-    records = [record for made in outputs for record in made]
     environments = Counter(described(record.environment) for record in records if record.environment)
     for text, count in sorted(environments.items()):
         yield f"computed with {text} ({count} of {len(records)} processes)"

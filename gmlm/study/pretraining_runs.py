@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gmlm.config import GeneratorConfig, ModelConfig, StudyConfig
-from gmlm.config.references import pretrained, run_name
+from gmlm.config.references import run_name, trained_model
 
 
 @dataclass
@@ -43,9 +43,10 @@ class PretrainingRuns:
 
     def _add(self, name: str, run: int) -> str:
         """Add a run of a model, with all that it starts from; its name. A model from outside is always the same."""
-        further = run_name(name, run)
-        if further in self.seeds or not pretrained(self.study.models, name):
-            return further if further in self.seeds else name
+        if trained_model(self.study.models, name) is None:
+            return name
+        if (further := run_name(name, run)) in self.seeds:
+            return further
         self.seeds[further] = self.study.seed + run - 1
         model = self.study.models[name]
         base = None if model.base is None else self._add(model.base, run)
