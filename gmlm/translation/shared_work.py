@@ -16,7 +16,8 @@ FIRST_PAUSE = 1.0
 """Seconds between the first two looks at work that others hold; each pause doubles, up to half the patience with a
 silent holder. A thousand that looked more often would keep the store busy."""
 REST = 9
-"""Pauses are at least so many times as long as the look before: where the store is slow, those who wait ask less."""
+"""Pauses are at least so many times as long as the look before, up to the patience with a silent holder: where the
+store is slow, those who wait ask less, and still take over what a dead worker held when its time is over."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class SharedWork:
             if self._make_each(_from(free, place), waiting):
                 pause = shortest
             elif waiting:
-                time.sleep(max(pause, REST * looked) * random.uniform(0.5, 1.5))
+                rest = min(REST * looked, self.leases.patience)
+                time.sleep(max(pause, rest) * random.uniform(0.5, 1.5))
                 pause = min(2 * pause, self.leases.patience / 2)
             place = random.randrange(self.count)
 

@@ -96,9 +96,11 @@ def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store,
     assert not team.made
 
 
-def test_who_waits_asks_less_where_the_store_is_slow(store, monkeypatch):
+@pytest.mark.parametrize("patience, waits", [(600.0, 180.0), (60.0, 60.0)])
+def test_who_waits_asks_less_where_the_store_is_slow_but_within_the_patience(store, monkeypatch, patience, waits):
+    """A look takes 20 s here."""
     team, waited, clock = Team(store, 1), [], iter(range(0, 10_000, 20))
-    Leases(store, "leases", 60.0).take("00000")
+    Leases(store, "leases", patience).take("00000")
 
     def sleep(seconds):
         waited.append(seconds)
@@ -107,8 +109,8 @@ def test_who_waits_asks_less_where_the_store_is_slow(store, monkeypatch):
     monkeypatch.setattr(shared_work.time, "sleep", sleep)
     monkeypatch.setattr(shared_work.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
-    team.work().finish(0)
-    assert waited == [180.0]
+    team.work(patience=patience).finish(0)
+    assert waited == [waits]
 
 
 def test_what_was_finished_while_it_was_taken_over_is_not_made_again(store, pauses):
