@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from gmlm.config.workers import worker_count
-from gmlm.corpus.workers import results_in_order
+from gmlm.corpus.workers import PRELOADED, results_in_order
 from gmlm.errors import ConfigError, DataFormatError, StageFailedError
 
 
@@ -27,6 +30,11 @@ def die(number: int) -> int:
     return number
 
 
+def surroundings(_: int) -> tuple[str | None, bool]:
+    """A variable of the environment, and whether the modules of the work were there before any work."""
+    return os.environ.get("GMLM_TEST_MARK"), set(PRELOADED) <= set(sys.modules)
+
+
 @pytest.fixture
 def two_workers(monkeypatch):
     monkeypatch.setenv("GMLM_WORKERS", "2")
@@ -40,6 +48,51 @@ def test_several_workers_are_other_processes_and_results_stay_in_order(two_worke
     results = list(results_in_order(square, range(20)))
     assert [result for result, _ in results] == [number * number for number in range(20)]
     assert os.getpid() not in {process for _, process in results}
+
+
+def test_a_single_task_starts_no_process(two_workers):
+    assert list(results_in_order(square, [7])) == [(49, os.getpid())]
+    assert not list(results_in_order(square, []))
+
+
+@pytest.mark.parametrize("mark", ["one", "two"])
+def test_processes_have_the_environment_of_now_and_their_modules(two_workers, monkeypatch, mark):
+    monkeypatch.setenv("GMLM_TEST_MARK", mark)
+    assert set(results_in_order(surroundings, range(4))) == {(mark, sys.platform == "linux")}
+
+
+OUTLIVED = """
+import os, signal, sys
+sys.path.insert(0, {folder!r})
+from gmlm.corpus.workers import results_in_order
+from test_workers import square
+if __name__ == "__main__":
+    found = results_in_order(square, range(100))
+    print(*{{process for _, process in (next(found) for _ in range(40))}}, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_do_not_outlive_a_killed_parent(tmp_path, two_workers):
+    script = tmp_path / "killed.py"
+    script.write_text(OUTLIVED.format(folder=os.path.dirname(__file__)))
+    killed = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    processes = [int(process) for process in killed.stdout.split()]
+    assert processes
+    for process in processes:
+        end = time.monotonic() + 20
+        while os.path.exists(f"/proc/{process}") and "Z" not in state_of(process):
+            assert time.monotonic() < end, "a process has outlived its parent"
+            time.sleep(0.05)
+
+
+def state_of(process: int) -> str:
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
 
 
 def test_tasks_are_drawn_only_shortly_before_they_are_worked_on(two_workers):
