@@ -6,7 +6,8 @@ next generation: from then on the older holder is fenced off, as it finds when i
 that of generation clocks and fencing tokens (Kleppmann, Designing Data-Intensive Applications, 2017, chapter 8).
 
 One listing tells a worker of all leases: who holds one, whose heart has beaten since, and who has given one back. So
-the requests of a worker that waits do not grow with the leases that others hold.
+the requests of a worker that waits do not grow with the leases that others hold. Nor does the listing grow with the
+work that is finished: its leases are gone, so whoever takes a lease looks whether the work is still to be done.
 """
 
 from __future__ import annotations
@@ -45,16 +46,25 @@ class Lease:
 
     @contextmanager
     def kept(self, every: float) -> Iterator[Lease]:
-        """Beat every so many seconds while the block runs, and give the lease back after it."""
+        """Beat every so many seconds while the block runs, which does the work or raises, and give the lease back."""
+        try:
+            with self._beating(every):
+                yield self
+        except BaseException:
+            self._give_back()
+            raise
+        self._forget()
+
+    @contextmanager
+    def _beating(self, every: float) -> Iterator[None]:
         stop = threading.Event()
         thread = threading.Thread(target=self._beat, args=(stop, every), daemon=True)
         thread.start()
         try:
-            yield self
+            yield
         finally:
             stop.set()
             thread.join()
-            self._give_back()
 
     def _beat(self, stop: threading.Event, every: float) -> None:
         count = 0
@@ -62,12 +72,23 @@ class Lease:
             count += 1
             self._write(BEAT, str(count).encode())
 
+    def _forget(self) -> None:
+        """Leave nothing of the lease of finished work; but what fences off an older holder stays."""
+        if self.generation > 1:
+            self._give_back()
+        else:
+            self._delete(f".{BEAT}")
+            self._delete("")
+
     def _give_back(self) -> None:
         """Say so, and take away the heartbeat: what is left of a lease lengthens everybody's listings."""
         self._write(RELEASED, b"")
+        self._delete(f".{BEAT}")
+
+    def _delete(self, end: str) -> None:
         try:
-            self.store.delete(f"{_key(self.folder, self.generation)}.{BEAT}")
-        except GmlmError:
+            self.store.delete(f"{_key(self.folder, self.generation)}{end}")
+        except GmlmError:  # what is left is taken for a silent holder's
             return
 
     def _write(self, end: str, content: bytes) -> None:
@@ -114,7 +135,10 @@ class Leases:
         return {name for name, (_, since) in self._since.items() if now - since < self.patience}
 
     def take(self, name: str) -> Lease | None:
-        """Take a lease that the last look did not find held; None if another worker has taken it since then."""
+        """Take a lease that the last look did not find held; None if another worker has taken it since then.
+
+        Another may have taken it and finished the work since then: look whether there is anything left to do.
+        """
         folder = f"{self._folder}/{name}"
         generation = self._states.get(name, _State()).generation + 1
         try:

@@ -49,6 +49,11 @@ def finished_numbers(run: StageRun) -> set[int]:
     return {int(key.rpartition("/")[2].removesuffix(".json")) for key in run.store.list(run.key(MARKERS))}
 
 
+def is_marked(run: StageRun, number: int) -> bool:
+    """Whether a shard has a marker."""
+    return run.store.exists(_key(run, number))
+
+
 def find_finished(run: StageRun, number: int) -> FinishedShard | None:
     """A shard of the same work that some worker published, if its files are what was written."""
     try:

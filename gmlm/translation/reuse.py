@@ -119,6 +119,10 @@ class SharedSegments:
         """Numbers of the parts that are translated."""
         return {int(key[-13:-8]) for key in self.run.store.list(self.run.key(f"{REPEATS}/targets"))}
 
+    def is_finished(self, number: int) -> bool:
+        """Whether a part is translated."""
+        return self.run.store.exists(_target_key(self.run, number))
+
     def translate(self, number: int, engine: Engine, check: Callable[[], None]) -> None:
         """Translate a part; segments that the model cannot take whole are left to their shards."""
         texts = read_memory(self.run.store, _source_key(self.run, number)).column("source").to_pylist()

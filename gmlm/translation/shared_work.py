@@ -25,6 +25,7 @@ class SharedWork:
     """Pieces 0 to `count - 1` of one kind.
 
     finished: Tells the numbers of what is finished, by whomever.
+    is_finished: Tells it of one.
     make: Makes the piece with a number; is given a check that raises where the work is no longer this worker's.
     passed: Is told each number that others have finished.
     """
@@ -32,19 +33,21 @@ class SharedWork:
     leases: Leases
     count: int
     finished: Callable[[], set[int]]
+    is_finished: Callable[[int], bool]
     make: Callable[[int, Callable[[], None]], None]
     passed: Callable[[int], None] = lambda number: None
 
     def finish(self, first: int) -> None:
         """Make what is free, from the number `first` on, and wait while others hold what is left.
 
-        A look costs two listings, however many workers there are and whatever they hold. It is taken again when its
-        picture is out of date: after all that it found free, or when another worker was faster. Then this one goes on
-        at a place of chance, so that those who start alike do not stay together. Who finds nothing waits longer and
-        longer, and each a time of its own.
+        A look costs two listings, however many workers there are and whatever they hold, and one where all is held. It
+        is taken again when its picture is out of date: after all that it found free, or when another worker was faster.
+        Then this one goes on at a place of chance, so that those who start alike do not stay together. Who finds
+        nothing waits longer and longer, and each a time of its own.
         """
         shortest = min(FIRST_PAUSE, self.leases.patience / 2)
         waiting, place, pause = set(range(self.count)), first, shortest
+        self._drop_finished(waiting)
         while waiting:
             began = time.monotonic()
             free, looked = self._look(waiting), time.monotonic() - began
@@ -62,34 +65,37 @@ class SharedWork:
         Leases come first: who has given one back had finished before, which the listing of what is finished shows.
         """
         held = {int(name) for name in self.leases.held()}
+        if waiting - held:
+            self._drop_finished(waiting)
+        return waiting - held
+
+    def _drop_finished(self, waiting: set[int]) -> None:
         done = waiting & self.finished()
         for number in sorted(done):
             self.passed(number)
         waiting -= done
-        return waiting - held
 
     def _make_each(self, numbers: Iterable[int], waiting: set[int]) -> bool:
         """Make one after another until another worker is faster; whether any was made."""
         made = False
         for number in numbers:
             lease = self.leases.take(f"{number:05d}")
-            if lease is None:
+            if lease is None or not self._make(number, lease):
                 break
-            if self._make(number, lease):
-                waiting.discard(number)
-                made = True
+            waiting.discard(number)
+            made = True
         return made
 
     def _make(self, number: int, lease: Lease) -> bool:
         """Make one; False if it turns out to be another worker's, which the next look tells of."""
-        with lease.kept(self.leases.every):
-            if lease.generation > 1 and number in self.finished():
-                return False
-            try:
+        try:
+            with lease.kept(self.leases.every):
+                if self.is_finished(number):
+                    return False
                 self.make(number, lease.check)
-            except LeaseLostError:
-                log.warning("another worker has taken over", extra={"lease": lease.folder})
-                return False
+        except LeaseLostError:
+            log.warning("another worker has taken over", extra={"lease": lease.folder})
+            return False
         return True
 
 

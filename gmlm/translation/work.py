@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from gmlm.config import TranslateConfig
 from gmlm.errors import AccessDeniedError, ConfigError
 from gmlm.stage import StageRun
 from gmlm.storage.lease import Leases
 from gmlm.telemetry import Progress
-from gmlm.translation.finished_shards import FOLDER, finished_numbers, mark_finished
+from gmlm.translation.finished_shards import FOLDER, finished_numbers, is_marked, mark_finished
 from gmlm.translation.reuse import SharedSegments, read_plan
 from gmlm.translation.saved_batches import SavedBatches
 from gmlm.translation.shard_translator import ShardTranslator
@@ -83,7 +84,12 @@ class Worker:
     def shards(self) -> SharedWork:
         """The shards as work that is shared."""
         return SharedWork(
-            self._leases("shards"), len(self._shards), self._finished_shards, self._translate_shard, self._pass_by
+            self._leases("shards"),
+            len(self._shards),
+            partial(finished_numbers, self._run),
+            partial(is_marked, self._run),
+            self._translate_shard,
+            self._pass_by,
         )
 
     def _leases(self, kind: str) -> Leases:
@@ -98,12 +104,9 @@ class Worker:
             shared.translate(number, batches, check)
             batches.forget()
 
-        work = SharedWork(self._leases("repeats"), plan.parts, shared.finished, translate)
+        work = SharedWork(self._leases("repeats"), plan.parts, shared.finished, shared.is_finished, translate)
         work.finish(first % max(plan.parts, 1))
         self._translator.use(shared.memory(plan))
-
-    def _finished_shards(self) -> set[int]:
-        return finished_numbers(self._run)
 
     def _translate_shard(self, number: int, check: Callable[[], None]) -> None:
         shard = self._translator.translate(number, self._shards.read(number), self._bar, check)

@@ -82,31 +82,44 @@ def test_a_holder_that_beats_keeps_it(two, clock, backend):
     lease.check()
 
 
-def test_the_heart_beats_while_work_is_done_and_then_the_lease_is_free(two, backend):
+def until_it_beats(backend, generation):
+    deadline = time.monotonic() + 10
+    while not backend.store.exists(f"leases/0/{generation:06d}.beat") and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_the_heart_beats_while_work_is_done_and_then_nothing_is_left(two, backend):
     mine, other = two
     with mine.take("0").kept(every=0.01):
-        deadline = time.monotonic() + 5
-        while not backend.store.exists("leases/0/000001.beat") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not backend.store.exists("leases/0/000001.released")
+        until_it_beats(backend, 1)
+        assert sorted(backend.store.list("leases")) == ["leases/0/000001", "leases/0/000001.beat"]
         assert other.take("0") is None
+    assert not list(backend.store.list("leases"))
+
+
+def fail(lease, meanwhile, every=0.01):
+    with pytest.raises(RuntimeError, match="failed"), lease.kept(every):
+        raise RuntimeError(f"failed {meanwhile()}")
+
+
+def test_a_lease_is_given_back_when_work_fails(two, backend):
+    mine, other = two
+    fail(mine.take("0"), lambda: until_it_beats(backend, 1))
+    assert sorted(backend.store.list("leases")) == ["leases/0/000001", "leases/0/000001.released"]
     assert other.take("0").generation == 2
 
 
-def test_a_lease_that_was_given_back_leaves_no_heartbeat(two, backend):
-    lease = two[0].take("0")
-    with lease.kept(0.01):
-        deadline = time.monotonic() + 10
-        while not backend.store.exists("leases/0/000001.beat") and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert sorted(backend.store.list("leases")) == ["leases/0/000001", "leases/0/000001.released"]
-
-
-def test_a_lease_is_given_back_when_work_fails(two):
+def test_an_older_holder_stays_fenced_off_after_the_work_is_finished(two, clock, backend):
     mine, other = two
-    with pytest.raises(RuntimeError), mine.take("0").kept(every=1):
-        raise RuntimeError
-    assert other.take("0") is not None
+    lease = mine.take("0")
+    other.take("0")
+    clock.now += 10
+    with other.take("0").kept(every=0.01):
+        until_it_beats(backend, 2)
+    with pytest.raises(LeaseLostError), lease.kept(every=10):
+        lease.check()
+    assert not backend.store.exists("leases/0/000002.beat")
+    assert mine.take("0").generation == 3
 
 
 def test_a_successor_is_watched_anew(two, clock, backend):
@@ -125,8 +138,9 @@ def test_a_successor_is_watched_anew(two, clock, backend):
 def test_what_was_taken_since_the_last_look_is_not_taken_twice(two):
     mine, other = two
     assert mine.leases.held() == other.leases.held() == set()
-    with mine.leases.take("0").kept(every=10):
-        assert other.leases.take("0") is None
+    took = []
+    fail(mine.leases.take("0"), lambda: took.append(other.leases.take("0")))
+    assert took == [None]
     assert other.leases.take("0") is None
     assert other.take("0").generation == 2
 

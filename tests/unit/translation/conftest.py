@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gmlm.config import OptimisationConfig, TranslatorConfig, TranslatorTraining
+from gmlm.config import OptimisationConfig, SourceConfig, TranslatorConfig, TranslatorTraining
 from gmlm.manifest import Manifest
+from gmlm.shards import Document, write_documents
 from gmlm.stage import StageRun
 from gmlm.translation.engines import TranslationModel
 from gmlm.translation.marian import train_marian
@@ -35,6 +36,11 @@ TINY = TranslatorTraining(
     batch_tokens=512,
     optimisation=OptimisationConfig(learning_rate=5e-3, warmup_ratio=0.1),
 )
+
+DOCUMENTS = [
+    Document(f"d{n}", "notes", "en", f"The patient has fever for {n % 7 + 2} days.\nThe woman denies pain.")
+    for n in range(12)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +77,12 @@ def tiny_translator(make_run: Callable[..., StageRun], tiny_folder: Path) -> Man
     run = make_run("translator", "tiny")
     shutil.copytree(tiny_folder, run.scratch / "model", dirs_exist_ok=True)
     return run.publish("model", TranslatorConfig(train=TINY), run.upload_folder(run.scratch / "model", "model"))
+
+
+@pytest.fixture
+def run(make_run: Callable[..., StageRun], tiny_translator: Manifest) -> StageRun:
+    """A translation of `DOCUMENTS` to make, and its inputs."""
+    ingest = make_run("ingest", "notes")
+    files = write_documents(ingest, iter(DOCUMENTS), rows_per_shard=5)
+    source = ingest.publish("documents", SourceConfig(reader="text", path="notes"), files)
+    return make_run("translate", "notes_de", inputs={"documents": source, "translator": tiny_translator})

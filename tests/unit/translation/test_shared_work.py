@@ -34,7 +34,12 @@ class Team:
         self.store, self.count, self.made, self.done = store, count, [], set()
 
     def work(self, patience=60.0, make=None):
-        return SharedWork(Leases(self.store, "leases", patience), self.count, lambda: set(self.done), make or self.make)
+        leases = Leases(self.store, "leases", patience)
+        return SharedWork(leases, self.count, self.finished, self.done.__contains__, make or self.make)
+
+    def finished(self):
+        self.store.asked.append("finished")
+        return set(self.done)
 
     def make(self, number, check):
         self.made.append(number)
@@ -77,40 +82,58 @@ def test_many_that_begin_at_the_same_place_make_each_piece_once(store):
 
 @pytest.mark.parametrize("held", [1, 200])
 def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store, monkeypatch, held):
-    team, waited = Team(store, held), []
+    team, waited, looked = Team(store, held), [], []
     others = Leases(store, "leases", 60.0)
-    for number in range(held):
-        others.take(f"{number:05d}")
+    leases = [others.take(f"{number:05d}") for number in range(held)]
     store.asked.clear()
 
     def sleep(seconds):
         waited.append(seconds)
         if len(waited) == 8:
+            looked.extend(store.asked)
             team.done |= set(range(held))
+            for lease in leases:
+                with lease.kept(60.0):
+                    pass
+            store.asked.clear()
 
     monkeypatch.setattr(shared_work.time, "sleep", sleep)
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     team.work().finish(0)
     assert waited == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
-    assert store.asked == ["versions"] * 9
+    assert looked == ["finished", *["versions"] * 8]
+    assert store.asked == ["versions", "finished"]
     assert not team.made
 
 
-@pytest.mark.parametrize("patience, waits", [(600.0, 180.0), (60.0, 60.0)])
+@pytest.mark.parametrize(("patience", "waits"), [(600.0, 180.0), (60.0, 60.0)])
 def test_who_waits_asks_less_where_the_store_is_slow_but_within_the_patience(store, monkeypatch, patience, waits):
     """A look takes 20 s here."""
     team, waited, clock = Team(store, 1), [], iter(range(0, 10_000, 20))
-    Leases(store, "leases", patience).take("00000")
+    lease = Leases(store, "leases", patience).take("00000")
 
     def sleep(seconds):
         waited.append(seconds)
         team.done.add(0)
+        with lease.kept(patience):
+            pass
 
     monkeypatch.setattr(shared_work.time, "sleep", sleep)
     monkeypatch.setattr(shared_work.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(random, "uniform", lambda low, high: (low + high) / 2)
     team.work(patience=patience).finish(0)
     assert waited == [waits]
+
+
+def test_what_was_finished_since_the_look_is_not_made_again(store, pauses):
+    """Its lease is gone, so another is had; the rest of the picture is as old, and is not gone by."""
+    team = Team(store, 3)
+    work = team.work()
+    assert work._look({0, 1, 2}) == {0, 1, 2}
+    team.done.add(0)
+    assert not work._make_each([0, 1, 2], {0, 1, 2})
+    assert not team.made
+    assert not list(store.list("leases"))
 
 
 def test_what_was_finished_while_it_was_taken_over_is_not_made_again(store, pauses):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
 import time
 
@@ -13,19 +10,14 @@ import pytest
 import gmlm.translation.shard_translator as shard_translator
 from gmlm.config import SourceConfig, TranslateConfig
 from gmlm.errors import ConfigError, StorageError
-from gmlm.shards import Document, ShardWriter, write_documents
-from gmlm.storage import open_store
+from gmlm.shards import ShardWriter
 from gmlm.storage.lease import LeaseLostError, Leases
 from gmlm.telemetry import Progress
 from gmlm.translation.merge import merge
 from gmlm.translation.source_shards import SourceShards
 from gmlm.translation.translate import plan, translate, work_on
 from gmlm.translation.work import LEASES, Worker, lease_seconds
-
-DOCUMENTS = [
-    Document(f"d{n}", "notes", "en", f"The patient has fever for {n % 7 + 2} days.\nThe woman denies pain.")
-    for n in range(12)
-]
+from tests.unit.translation.conftest import DOCUMENTS
 
 
 class Slow:
@@ -61,14 +53,6 @@ def engines(monkeypatch):
 def config(**settings):
     translation = {"source": "notes", "translator": "tiny", "documents_per_shard": 3, "max_flagged_ratio": 1.0}
     return TranslateConfig(translation=translation | settings, decoding={"batch_tokens": 8, "compute_type": "float32"})
-
-
-@pytest.fixture
-def run(make_run, tiny_translator):
-    ingest = make_run("ingest", "notes")
-    files = write_documents(ingest, iter(DOCUMENTS), rows_per_shard=5)
-    source = ingest.publish("documents", SourceConfig(reader="text", path="notes"), files)
-    return make_run("translate", "notes_de", inputs={"documents": source, "translator": tiny_translator})
 
 
 def contents(run):
@@ -256,64 +240,3 @@ def test_a_wrong_patience_is_named(monkeypatch, value):
     monkeypatch.setenv("GMLM_LEASE_SECONDS", value)
     with pytest.raises(ConfigError, match="GMLM_LEASE_SECONDS"):
         lease_seconds()
-
-
-def work_slowly(config, run, uri):
-    """What a killed process runs: a real model, as slow as a large one, on a store by its address."""
-    from dataclasses import replace
-
-    opened = shard_translator.open_engine
-
-    def slow(model, decoding):
-        engine = opened(model, decoding)
-        original = engine.translate
-        engine.translate = lambda batch: (time.sleep(0.2), original(batch))[1]
-        return engine
-
-    shard_translator.open_engine = slow
-    os.environ["GMLM_LEASE_SECONDS"] = "2"
-    Worker(config, replace(run, store=open_store(uri)), Progress()).work()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["folder", pytest.param("versitygw", marks=pytest.mark.integration)])
-def test_workers_that_are_killed_change_no_byte(run, kind, request, monkeypatch):
-    """kill -9 at three different moments, over a folder and over S3; two other processes finish the work."""
-    from dataclasses import replace
-
-    monkeypatch.setenv("GMLM_LEASE_SECONDS", "2")
-    translate(config(), run)
-    alone = contents(run)
-    uri = run.store.uri if kind == "folder" else request.getfixturevalue("s3_environment") + "/runs"
-    there = replace(run, store=open_store(uri))
-    clear(run)
-    if kind == "versitygw":
-        for key in run.store.list():
-            there.store.write(key, run.store.read(key))
-    context = multiprocessing.get_context("spawn")
-    plan(config(), there)
-    for saved in (1, 3, 6):
-        victim = context.Process(target=work_slowly, args=(config(), run, uri))
-        victim.start()
-        wait_for_batches(there, saved, victim)
-        os.kill(victim.pid, signal.SIGKILL)
-        victim.join()
-    others = [context.Process(target=work_slowly, args=(config(), run, uri)) for _ in range(2)]
-    for process in others:
-        process.start()
-    for process in others:
-        process.join(120)
-        assert process.exitcode == 0
-    merge(config(), there)
-    assert contents(there) == alone
-
-
-def wait_for_batches(run, count, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.is_alive():
-        keys = list(run.store.list(run.key("unfinished")))
-        finished = len([key for key in keys if "/shards/" in key])
-        if 3 * finished + len([key for key in keys if "/batches/" in key]) >= count:
-            return
-        time.sleep(0.05)
-    pytest.fail("the worker saved too few batches")
