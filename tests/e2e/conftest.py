@@ -252,3 +252,24 @@ def direct(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("direct")
     cluster.gmlm("run", str(cluster.study), "--store", str(folder))
     return open_store(str(folder))
+
+
+@pytest.fixture(scope="module")
+def core() -> Any:
+    """Kubernetes' own client."""
+    from kubernetes import client, config
+
+    try:
+        config.load_kube_config()
+    except config.ConfigException:
+        pytest.skip("no kube context: set KUBECONFIG")
+    return client
+
+
+@pytest.fixture(scope="module")
+def namespace(core: Any) -> Iterator[str]:
+    """A namespace that is removed in the end."""
+    name = f"gmlm-doctor-{uuid.uuid4().hex[:8]}"
+    core.CoreV1Api().create_namespace({"metadata": {"name": name}})
+    yield name
+    core.CoreV1Api().delete_namespace(name)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +23,11 @@ from gmlm.kubernetes.doctor.nodes import check_nodes, why_none
 from gmlm.kubernetes.doctor.objects import check_objects
 from gmlm.kubernetes.doctor.queues import check_launcher, check_queues
 from gmlm.kubernetes.doctor.rights import check_rights
-from gmlm.kubernetes.profile import Profile, TaskSettings, load_profile
-from pipelines.manifests import compile_manifests
+from gmlm.kubernetes.profile import Profile, TaskSettings
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-CRDS = Path(__file__).parents[1] / "unit" / "pipelines" / "crds"
 STUDY = "name: {}\nsources:\n  german: {{reader: text, path: texts, language: de}}\n"
-
-
-@pytest.fixture(scope="module")
-def core() -> Any:
-    """Kubernetes' own client."""
-    from kubernetes import client, config
-
-    try:
-        config.load_kube_config()
-    except config.ConfigException:
-        pytest.skip("no kube context: set KUBECONFIG")
-    return client
-
-
-@pytest.fixture(scope="module")
-def namespace(core: Any) -> Iterator[str]:
-    """A namespace that is removed in the end."""
-    name = f"gmlm-doctor-{uuid.uuid4().hex[:8]}"
-    core.CoreV1Api().create_namespace({"metadata": {"name": name}})
-    yield name
-    core.CoreV1Api().delete_namespace(name)
 
 
 @pytest.fixture
@@ -264,52 +240,3 @@ def test_a_study_is_not_run_twice_at_once(tmp_path: Path) -> None:
     while line in doctor(str(study), "--profile", "smoke-cpu", "--store", store).stdout:
         assert time.monotonic() < deadline
         time.sleep(2)
-
-
-def test_the_api_server_takes_pipelines_as_objects(core: Any, namespace: str, tmp_path: Path) -> None:
-    from kubernetes.client.exceptions import ApiException
-
-    definitions, made = core.ApiextensionsV1Api(), []
-    try:
-        for file in sorted(CRDS.glob("*.yaml")):
-            definition = yaml.safe_load(file.read_text())
-            try:
-                definitions.create_custom_resource_definition(definition)
-                made.append(definition["metadata"]["name"])
-            except ApiException as error:
-                if error.status != 409:
-                    raise
-        (file,) = compile_manifests(["study"], [load_profile("single-gpu")], tmp_path, namespace)
-        for document in yaml.safe_load_all(file.read_text()):
-            accept(core, namespace, document)
-            document["spec"]["displayname"] = "misspelt"
-            with pytest.raises(ApiException, match="unknown field"):
-                accept(core, namespace, document)
-    finally:
-        for name in made:
-            definitions.delete_custom_resource_definition(name)
-
-
-def accept(core: Any, namespace: str, document: dict[str, Any]) -> None:
-    """Let the API server validate an object strictly, without keeping it; it may still be learning the kind."""
-    from kubernetes.client.exceptions import ApiException
-
-    plural = document["kind"].lower() + "s"
-    for _ in range(30):
-        try:
-            core.CustomObjectsApi().create_namespaced_custom_object(
-                "pipelines.kubeflow.org",
-                "v2beta1",
-                namespace,
-                plural,
-                document,
-                dry_run="All",
-                field_validation="Strict",
-            )
-        except ApiException as error:
-            if error.status != 404:
-                raise
-            time.sleep(1)
-        else:
-            return
-    pytest.fail(f"the API server does not know {plural}")
