@@ -38,6 +38,8 @@ from gmlm.training.encoders import packable
 VOCABULARY = 8192
 LENGTH = 512
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+GROUPED_STEPS = 51
+"""The first, and as many as `group_by_length` sorts at once (50 batches, longest first): fewer are of long ones only."""
 Measure = Callable[[], float]
 
 
@@ -216,15 +218,15 @@ def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: in
     texts = documents()
     rows, joined = with_special_tokens(texts), concatenated(texts)
 
-    def padded(*, grouped: bool) -> float:
-        return trainer(fresh(), rows, steps=padded_steps, batch_size=8, precision="bf16", grouped=grouped)
+    def padded(steps: int, *, grouped: bool) -> float:
+        return trainer(fresh(), rows, steps=steps, batch_size=8, precision="bf16", grouped=grouped)
 
     return interleaved(
         {
             "own": lambda: own(fresh(), texts, steps=6, batch_tokens=4096, precision="bf16"),
             "concatenated": lambda: trainer(fresh(), joined, steps=4, batch_size=8, precision="bf16"),
-            "dynamic padding": lambda: padded(grouped=False),
-            "group_by_length": lambda: padded(grouped=True),
+            "dynamic padding": lambda: padded(padded_steps, grouped=False),
+            "group_by_length": lambda: padded(GROUPED_STEPS, grouped=True),
         },
         rounds,
     )

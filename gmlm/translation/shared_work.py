@@ -18,6 +18,8 @@ silent holder. A thousand that looked more often would keep the store busy."""
 REST = 9
 """Pauses are at least so many times as long as the look before, up to the patience with a silent holder: where the
 store is slow, those who wait ask less, and still take over what a dead worker held when its time is over."""
+FEW = 10
+"""Numbers that are asked about one by one: a store lists a thousand keys at the price of so many single questions."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class SharedWork:
     def finish(self, first: int) -> None:
         """Make what is free, from the number `first` on, and wait while others hold what is left.
 
-        A look costs two listings, however many workers there are and whatever they hold, and one where all is held. It
-        is taken again when its picture is out of date: after all that it found free, or when another worker was faster.
-        Then this one goes on at a place of chance, so that those who start alike do not stay together. Who finds
-        nothing waits longer and longer, and each a time of its own.
+        A look costs two listings at most, however many workers there are and whatever they hold. It is taken again when
+        its picture is out of date: after all that it found free, or when another worker was faster. Then this one goes
+        on at a place of chance, so that those who start alike do not stay together. Who finds nothing waits longer and
+        longer, and each a time of its own.
         """
         shortest = min(FIRST_PAUSE, self.leases.patience / 2)
         waiting, place, pause = set(range(self.count)), first, shortest
-        self._drop_finished(waiting)
+        self._drop(self.finished(), waiting)
         while waiting:
             began = time.monotonic()
             free, looked = self._look(waiting), time.monotonic() - began
@@ -62,16 +64,16 @@ class SharedWork:
     def _look(self, waiting: set[int]) -> set[int]:
         """Forget what is finished and return what is free.
 
-        Leases come first: who has given one back had finished before, which the listing of what is finished shows.
+        Leases come first: who has given one back had finished before, which shows now.
         """
         held = {int(name) for name in self.leases.held()}
-        if waiting - held:
-            self._drop_finished(waiting)
+        free = waiting - held
+        done = set(filter(self.is_finished, free)) if len(free) <= FEW else self.finished()
+        self._drop(done, waiting)
         return waiting - held
 
-    def _drop_finished(self, waiting: set[int]) -> None:
-        done = waiting & self.finished()
-        for number in sorted(done):
+    def _drop(self, done: set[int], waiting: set[int]) -> None:
+        for number in sorted(waiting & done):
             self.passed(number)
         waiting -= done
 

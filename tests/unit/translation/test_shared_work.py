@@ -35,11 +35,15 @@ class Team:
 
     def work(self, patience=60.0, make=None):
         leases = Leases(self.store, "leases", patience)
-        return SharedWork(leases, self.count, self.finished, self.done.__contains__, make or self.make)
+        return SharedWork(leases, self.count, self.finished, self.is_finished, make or self.make)
 
     def finished(self):
         self.store.asked.append("finished")
         return set(self.done)
+
+    def is_finished(self, number):
+        self.store.asked.append("is finished")
+        return number in self.done
 
     def make(self, number, check):
         self.made.append(number)
@@ -80,8 +84,9 @@ def test_many_that_begin_at_the_same_place_make_each_piece_once(store):
     assert sorted(team.made) == list(range(40))
 
 
-@pytest.mark.parametrize("held", [1, 200])
-def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store, monkeypatch, held):
+@pytest.mark.parametrize(("held", "asked"), [(1, ["is finished"]), (10, ["is finished"] * 10), (200, ["finished"])])
+def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store, monkeypatch, held, asked):
+    """What is finished it asks when something is no longer held: one by one, or of more all at once."""
     team, waited, looked = Team(store, held), [], []
     others = Leases(store, "leases", 60.0)
     leases = [others.take(f"{number:05d}") for number in range(held)]
@@ -102,7 +107,7 @@ def test_who_waits_asks_once_a_look_whatever_others_hold_and_waits_longer(store,
     team.work().finish(0)
     assert waited == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     assert looked == ["finished", *["versions"] * 8]
-    assert store.asked == ["versions", "finished"]
+    assert store.asked == ["versions", *asked]
     assert not team.made
 
 
