@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from functools import partial
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from gmlm.config.corpora import RecipeConfig
 from gmlm.corpus.canaries import canaries_json, canary_documents, make_canaries
-from gmlm.corpus.candidates import InputShard, Selection, select_candidates
+from gmlm.corpus.candidates import InputPiece, Selection, select_candidates
 from gmlm.corpus.decontamination import TASK_ROLE, TaskNgrams, held_out_texts
 from gmlm.corpus.drops import DecidedPart, SourceCount, counts_of, totals, write_drops, write_samples
 from gmlm.corpus.filters import recipe_filters
@@ -28,15 +30,17 @@ from gmlm.telemetry import progress
 
 HOLDOUT = "holdout"
 """Folder of the held-out documents within a corpus."""
+PIECE = 10_000
+"""Documents that are filtered at a time: a fifth of an ordinary shard."""
 
 
 def build_corpus(config: RecipeConfig, run: StageRun) -> Manifest:
     """Filter, de-duplicate, decontaminate, weight and split the documents of all sources of a recipe.
 
     in = out + dropped, where in and out count distinct documents; a source's weight repeats documents of the training
-    part. `drops.json` holds the counts per source and filter, and the contaminated documents per task. Shards are
-    filtered in parallel processes (`gmlm.corpus.workers`). Interrupted, the stage goes on with the shards that it had
-    not filtered, and writes the same bytes.
+    part. `drops.json` holds the counts per source and filter, and the contaminated documents per task. Pieces of
+    shards are filtered in parallel processes (`gmlm.corpus.workers`). Interrupted, the stage goes on with the pieces
+    that it had not filtered, and writes the same bytes.
 
     Raises:
         EmptyCorpusError: No document is left to train on.
@@ -59,17 +63,22 @@ def _candidates(config: RecipeConfig, run: StageRun) -> list[tuple[str, Part]]:
     entries = [(name, entry) for name in config.sources for entry in shard_entries(run.inputs[name])]
     found = list[tuple[str, Part]]()
     with progress(f"corpus {run.name}", total=sum(entry.rows or 0 for _, entry in entries), unit="documents") as bar:
-        parts = results_in_order(partial(select_candidates, selection=selection), _shards(run, entries))
-        for (source, entry), part in zip(entries, parts, strict=True):
-            found.append((source, part))
-            bar.advance(entry.rows or 0)
+        pieces, parted = tee(_pieces(run, entries))
+        parts = results_in_order(partial(select_candidates, selection=selection), pieces)
+        for piece, part in zip(parted, parts, strict=True):
+            found.append((piece.source, part))
+            bar.advance(len(piece.rows))
     return found
 
 
-def _shards(run: StageRun, entries: list[tuple[str, FileEntry]]) -> Iterator[InputShard]:
+def _pieces(run: StageRun, entries: list[tuple[str, FileEntry]]) -> Iterator[InputPiece]:
+    """The shards in pieces, so that several processes have something to do even where there is one shard."""
     for number, (source, entry) in enumerate(entries):
         path = _local(run, run.inputs[source], entry)
-        yield InputShard(source, path, entry.sha256, part_folder(run, f"{number:06d}"))
+        rows = range(pq.read_metadata(path).num_rows if entry.rows is None else entry.rows)
+        for start in rows[::PIECE]:
+            folder = part_folder(run, f"{number:06d}-{start // PIECE:03d}")
+            yield InputPiece(source, path, entry.sha256, rows[start : start + PIECE], folder)
 
 
 def _local(run: StageRun, manifest: Manifest, entry: FileEntry) -> Path:

@@ -1,15 +1,16 @@
-"""Filters one shard of a source: what passes becomes a part of candidates, with all that the corpus decides by."""
+"""Filters a piece of a source: what passes becomes a part of candidates, with all that the corpus decides by."""
 
 from __future__ import annotations
 
 import json
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gmlm.config.corpora import RecipeConfig
@@ -29,25 +30,26 @@ SAMPLES = "samples.jsonl"
 
 
 @dataclass(frozen=True)
-class InputShard:
-    """A shard of a source: the local file, its recorded sha256, and the folder of its part."""
+class InputPiece:
+    """Rows of a shard of a source: the local file, its recorded sha256, which of its rows, and their part's folder."""
 
     source: str
     path: Path
     sha256: str
+    rows: range
     folder: Path
 
 
 @dataclass(frozen=True)
 class Selection:
-    """How shards are filtered; `ngrams` are those of the tasks, None without decontamination."""
+    """How pieces are filtered; `ngrams` are those of the tasks, None without decontamination."""
 
     recipe: RecipeConfig
     ngrams: TaskNgrams | None
 
 
-def select_candidates(shard: InputShard, selection: Selection) -> Part:
-    """Filter a shard into a part.
+def select_candidates(piece: InputPiece, selection: Selection) -> Part:
+    """Filter a piece into a part.
 
     It has, for each row, the arrays
 
@@ -61,7 +63,7 @@ def select_candidates(shard: InputShard, selection: Selection) -> Part:
     Raises:
         StorageError: The shard is not what was written.
     """
-    return finished_or_made(shard.folder, lambda writer: _Filtering(shard, selection, writer).run(), DOCUMENT_SCHEMA)
+    return finished_or_made(piece.folder, lambda writer: _Filtering(piece, selection, writer).run(), DOCUMENT_SCHEMA)
 
 
 @dataclass
@@ -75,39 +77,44 @@ class _Arrays:
 
 
 class _Filtering:
-    def __init__(self, shard: InputShard, selection: Selection, writer: PartWriter) -> None:
-        self._shard, self._recipe, self._ngrams, self._writer = shard, selection.recipe, selection.ngrams, writer
+    def __init__(self, piece: InputPiece, selection: Selection, writer: PartWriter) -> None:
+        self._piece, self._recipe, self._ngrams, self._writer = piece, selection.recipe, selection.ngrams, writer
         self._filters = recipe_filters(selection.recipe)
         self._found, self._read, self._dropped = _Arrays(), 0, Counter[str]()
         self._tasks: dict[str, int] = {}
 
     def run(self) -> None:
-        """Filter the shard to its end."""
-        if sha256_of(self._shard.path) != self._shard.sha256:
+        """Filter the piece to its end."""
+        if sha256_of(self._piece.path) != self._piece.sha256:
             fix = "restore it or run the stage again"
-            raise StorageError("its sha256 is not the one recorded", where=str(self._shard.path), fix=fix)
-        with self._writer.path(SAMPLES).open("wb") as samples, pq.ParquetFile(self._shard.path) as file:
+            raise StorageError("its sha256 is not the one recorded", where=str(self._piece.path), fix=fix)
+        with self._writer.path(SAMPLES).open("wb") as samples:
             self._samples, held = samples, list[str]()
-            for batch in file.iter_batches(BATCH, use_threads=False):
+            for batch in _batches(self._piece):
                 held += [candidate.text for row in batch.to_pylist() if (candidate := self._passed(row))]
                 if len(held) >= DOCUMENTS_AT_ONCE or sum(map(len, held)) >= CHARACTERS_HELD:
                     self._compare(held)
                     held.clear()
             self._compare(held)
+        if self._read != len(self._piece.rows):
+            what = (
+                f"{self._read} of the {len(self._piece.rows)} recorded rows from {self._piece.rows.start} on are there"
+            )
+            raise StorageError(what, where=str(self._piece.path), fix="run the stage again that made it")
         self._finish()
 
     def _passed(self, row: dict[str, str]) -> Candidate | None:
         """The candidate, written down, or None where a filter drops it."""
         self._read += 1
         quality, language = quality_in(row["meta"], self._recipe.translation_score), self._recipe.language
-        candidate = Candidate(self._shard.source, normalise(row["text"]), quality, language)
+        candidate = Candidate(self._piece.source, normalise(row["text"]), quality, language)
         reason = next((each.reason for each in self._filters if each.drops(candidate)), None)
         if reason is not None:
             self._dropped[reason] += 1
             if self._dropped[reason] <= self._recipe.keep_dropped:
-                self._samples.write(dropped_line(self._shard.source, row["id"], reason, candidate.text))
+                self._samples.write(dropped_line(self._piece.source, row["id"], reason, candidate.text))
             return None
-        self._writer.write(row | {"source": self._shard.source, "text": candidate.text})
+        self._writer.write(row | {"source": self._piece.source, "text": candidate.text})
         self._found.digests += candidate.digest
         self._found.characters.append(len(candidate.text))
         self._found.copies.append(copies(candidate, self._recipe))
@@ -138,6 +145,20 @@ class _Filtering:
             bands=bands,
             hits=np.array(found.hits, np.int64).reshape(-1, 2),
         )
+
+
+def _batches(piece: InputPiece) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece; those before it are decoded, and not looked at."""
+    start = 0
+    with pq.ParquetFile(piece.path) as file:
+        for batch in file.iter_batches(BATCH, use_threads=False):
+            stop = start + batch.num_rows
+            if piece.rows.start < stop:
+                first = max(piece.rows.start - start, 0)
+                yield batch.slice(first, piece.rows.stop - start - first)
+            if stop >= piece.rows.stop:
+                return
+            start = stop
 
 
 def dropped_line(source: str, identity: str, reason: str, text: str) -> bytes:

@@ -200,9 +200,32 @@ def test_parallel_processes_change_no_byte(make_run, make_documents, make_task, 
     recipe["identify_language"] = False
     alone, _, _ = build(make_run, inputs, documents_per_shard=7, fingerprint="a" * 64, **recipe)
     monkeypatch.setenv("GMLM_WORKERS", "2")
+    monkeypatch.setattr("gmlm.corpus.build.PIECE", 9)
     together, _, _ = build(make_run, inputs, documents_per_shard=7, fingerprint="b" * 64, **recipe)
     assert (alone.files, alone.counters) == (together.files, together.counters)
     assert alone.counters["dropped: contaminated"] > 0
+
+
+@pytest.mark.parametrize(("piece", "batch"), [(3, 4), (4, 3), (5, 5), (1, 7), (30, 2)])
+def test_pieces_change_no_byte_however_files_are_cut(make_run, make_documents, monkeypatch, piece, batch):
+    inputs = {
+        "a": make_documents("a", [*numbered(11), "kurz", *numbered(3)]),
+        "b": make_documents("b", numbered(5, "b")),
+    }
+    whole, _, _ = build(make_run, inputs, fingerprint="a" * 64, keep_dropped=2)
+    monkeypatch.setattr("gmlm.corpus.build.PIECE", piece)
+    monkeypatch.setattr("gmlm.corpus.candidates.BATCH", batch)
+    pieces, _, _ = build(make_run, inputs, fingerprint="b" * 64, keep_dropped=2)
+    assert (whole.files, whole.counters) == (pieces.files, pieces.counters)
+    assert whole.counters["in"] == 20
+    assert whole.counters["dropped: duplicate"] == 3
+
+
+def test_a_shard_with_fewer_rows_than_recorded_is_named(make_run, make_documents):
+    made = make_documents("a", numbered(3))
+    made = made.model_copy(update={"files": [file.model_copy(update={"rows": 4}) for file in made.files]})
+    with pytest.raises(StorageError, match="3 of the 4 recorded rows"):
+        build_corpus(RecipeConfig(sources={"a": {}}), make_run("corpus", "de", inputs={"a": made}))
 
 
 def test_samples_of_what_was_dropped_are_kept_by_source_and_filter(make_run, make_documents):
