@@ -39,7 +39,7 @@ VOCABULARY = 8192
 LENGTH = 512
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 GROUPED_STEPS = 51
-"""The first, and as many as `group_by_length` sorts at once (50 batches, longest first): fewer are of long ones only."""
+"""The first, and as many as `group_by_length` sorts at once: 50 batches, longest first. Fewer hold long ones only."""
 Measure = Callable[[], float]
 
 
