@@ -49,10 +49,11 @@ class SharedWork:
         """
         shortest = min(FIRST_PAUSE, self.leases.patience / 2)
         waiting, place, pause = set(range(self.count)), first, shortest
-        self._drop(self.finished(), waiting)
+        few = -1  # the first look lists all that is finished, whatever others hold
         while waiting:
             began = time.monotonic()
-            free, looked = self._look(waiting), time.monotonic() - began
+            free, looked = self._look(waiting, few), time.monotonic() - began
+            few = FEW
             if self._make_each(_from(free, place), waiting):
                 pause = shortest
             elif waiting:
@@ -61,21 +62,17 @@ class SharedWork:
                 pause = min(2 * pause, self.leases.patience / 2)
             place = random.randrange(self.count)
 
-    def _look(self, waiting: set[int]) -> set[int]:
-        """Forget what is finished and return what is free.
+    def _look(self, waiting: set[int], few: int = FEW) -> set[int]:
+        """Forget what is finished and return what is free; up to `few` free ones are asked about one by one.
 
         Leases come first: who has given one back had finished before, which shows now.
         """
-        held = {int(name) for name in self.leases.held()}
-        free = waiting - held
-        done = set(filter(self.is_finished, free)) if len(free) <= FEW else self.finished()
-        self._drop(done, waiting)
-        return waiting - held
-
-    def _drop(self, done: set[int], waiting: set[int]) -> None:
-        for number in sorted(waiting & done):
+        free = waiting - {int(name) for name in self.leases.held()}
+        done = waiting & self.finished() if len(free) > few else set(filter(self.is_finished, free))
+        for number in sorted(done):
             self.passed(number)
         waiting -= done
+        return free - done
 
     def _make_each(self, numbers: Iterable[int], waiting: set[int]) -> bool:
         """Make one after another until another worker is faster; whether any was made."""
