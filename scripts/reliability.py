@@ -91,8 +91,15 @@ def merge(before: Mapping[str, Result], here: Mapping[str, Result]) -> dict[str,
     """The newest result of each test that a row names; one that was only skipped leaves the one before."""
     named = tests(commands=True)
     ran = {address: result for address, result in here.items() if set(result.outcomes) != {"skipped"}}
-    kept = {**here, **before, **ran}
+    still_there = {address: result for address, result in before.items() if _exists(address)}
+    kept = {**here, **still_there, **ran}
     return {address: kept[address] for address in sorted(kept) if any(_is_of(address, test) for test in named)}
+
+
+def _exists(address: str) -> bool:
+    """Whether a test is where it was: one that was renamed must not be counted beside its new name."""
+    file, *_, name = address.split("::")
+    return (ROOT / file).is_file() and f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def page(found: Mapping[str, Result]) -> Iterator[str]:

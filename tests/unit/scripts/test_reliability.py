@@ -91,3 +91,11 @@ def test_a_row_with_a_plot_is_drawn_from_what_its_test_recorded(
     before = drawn.read_bytes()
     reliability.draw_plots([junit(tmp_path, CROWD)])
     assert drawn.read_bytes() == before
+
+
+def test_the_result_of_a_test_that_was_renamed_is_forgotten(reliability: ModuleType) -> None:
+    old, new = (
+        f"tests/unit/storage/test_lease.py::{name}" for name in ("test_gone", "test_a_successor_is_watched_anew")
+    )
+    result = reliability.Result("2026-03-01", {"passed": 1})
+    assert list(reliability.merge({old: result, new: result}, {})) == [new]
