@@ -53,7 +53,7 @@ class OptimisationConfig(Frozen):
     """Label smoothing of the cross entropy, where the objective has one (translation)."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward pass; weights and optimiser state stay fp32. Some CPUs multiply bf16 faster
-    than fp32, others at half the speed; `make bench-mlm` measures both."""
+    than fp32, others more slowly; `make bench-mlm` measures both."""
     engine: Literal["torch", "deepspeed"] = "torch"
     """What steps the model: plain PyTorch, or DeepSpeed ZeRO."""
     zero_stage: Literal[0, 1, 2, 3] = 1
