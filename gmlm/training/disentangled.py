@@ -8,14 +8,13 @@ the keys are then a view (the relative shift of Transformer-XL, Dai et al. 2019,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
-from gmlm.training.stream import Bucket, by_bucket
+from gmlm.training.stream import Bucket, Documents, by_bucket
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,19 @@ class Distances:
         return table[:, self.widest - width : self.widest + width - 1]
 
 
-def run_deberta_v2(encoder: Any, inputs: dict[str, torch.Tensor], buckets: Sequence[Bucket]) -> torch.Tensor:
-    """The last hidden states (tokens, hidden size) of a stream; `inputs` are those of the embedding layer."""
+def run_deberta_v2(
+    encoder: Any, inputs: dict[str, torch.Tensor], documents: Documents, places: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The last hidden states (tokens, hidden size) of a stream, or at some places; `inputs` are for the embeddings."""
     hidden = encoder.embeddings(**inputs)[0]
-    near, rows = _near(encoder, max(bucket.shape[1] for bucket in buckets))
-    for layer in encoder.encoder.layer:
+    near, rows = _near(encoder, max(documents.sizes))
+    layers = encoder.encoder.layer
+    for layer in layers:
         attention = layer.attention.self
-        distances = _distances(attention, near, rows)
-        attended = layer.attention.output(_attend(attention, hidden, buckets, distances), hidden)
+        context = _attend(attention, hidden, documents, _distances(attention, near, rows))
+        if layer is layers[-1] and places is not None:
+            context, hidden = context[places], hidden[places]
+        attended = layer.attention.output(context, hidden)
         hidden = layer.output(layer.intermediate(attended), attended)
     result: torch.Tensor = hidden
     return result
@@ -80,9 +84,7 @@ def _distances(attention: Any, near: torch.Tensor | None, rows: torch.Tensor) ->
     return Distances(keys, queries, (len(rows) + 1) // 2)
 
 
-def _attend(
-    attention: Any, hidden: torch.Tensor, buckets: Sequence[Bucket], distances: Distances | None
-) -> torch.Tensor:
+def _attend(attention: Any, hidden: torch.Tensor, documents: Documents, distances: Distances | None) -> torch.Tensor:
     """The layer's attention within documents (tokens, hidden size)."""
     kinds = 1 + ("c2p" in attention.pos_att_type) + ("p2c" in attention.pos_att_type)
     scale = (kinds * attention.attention_head_size) ** -0.5
@@ -96,7 +98,7 @@ def _attend(
         return found.permute(1, 2, 0, 3).flatten(2)
 
     return by_bucket(
-        attend, buckets, attention.query_proj(hidden), attention.key_proj(hidden), attention.value_proj(hidden)
+        attend, documents, attention.query_proj(hidden), attention.key_proj(hidden), attention.value_proj(hidden)
     )
 
 

@@ -14,42 +14,40 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import PreTrainedModel
 
+from gmlm.training.attention import ATTENTION
 from gmlm.training.disentangled import run_deberta_v2
-from gmlm.training.dropout import dropout as drop
 from gmlm.training.interface import Batch
-from gmlm.training.stream import Bucket, buckets_of, by_bucket
-
-ATTENTION = "gmlm_documents"
-"""Name of our attention among those of transformers."""
+from gmlm.training.last_layer import last_layer_at
+from gmlm.training.stream import Bucket, Documents, in_one_bucket
 
 PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "eurobert", "deberta-v2"})
 """Architectures whose documents share a stream; tested against single documents."""
 
 
-def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
-    """The last hidden states (tokens, hidden size) of a stream.
+def hidden_states(model: Any, batch: Batch, places: torch.Tensor | None = None) -> torch.Tensor:
+    """The last hidden states (tokens, hidden size) of a stream, or those at some of its places alone.
 
     Args:
         model: Encoder with a head.
         batch: `input_ids` (tokens), `lengths` (documents) and, if wanted, `token_type_ids` (tokens) of a stream,
             longest documents first.
+        places: Where states are wanted, ascending; everywhere if None.
     """
     if not packable(model):
         bucket, inputs = padded(batch)
-        return bucket.flatten(model.base_model(**inputs).last_hidden_state)
+        states = bucket.flatten(model.base_model(**inputs).last_hidden_state)
+        return states if places is None else states[places]
     positions = _positions(batch["lengths"]) + position_offset(model)
     inputs = {name: batch[name][None] for name in ("input_ids", "token_type_ids") if name in batch}
     inputs["position_ids"] = positions[None]
-    buckets = buckets_of(batch["lengths"])
+    documents = Documents(batch["lengths"])
     if model.config.model_type == "deberta-v2":
-        return run_deberta_v2(model.base_model, inputs, buckets)
-    with _document_attention(model):
-        states: torch.Tensor = model.base_model(**inputs, buckets=buckets).last_hidden_state[0]
-    return states
+        return run_deberta_v2(model.base_model, inputs, documents, places)
+    with _document_attention(model), last_layer_at(model, places):
+        found: torch.Tensor = model.base_model(**inputs, documents=documents).last_hidden_state[0]
+    return found
 
 
 def packable(model: PreTrainedModel) -> bool:
@@ -59,7 +57,7 @@ def packable(model: PreTrainedModel) -> bool:
 
 def padded(batch: Batch) -> tuple[Bucket, dict[str, torch.Tensor]]:
     """A stream as one batch of rows padded to the longest document, as any encoder takes it."""
-    (bucket,) = buckets_of(batch["lengths"], min_fill=0)
+    bucket = in_one_bucket(batch["lengths"])
     return bucket, {
         "input_ids": bucket.gather(batch["input_ids"]),
         "attention_mask": bucket.seen(batch["input_ids"].device).long(),
@@ -88,61 +86,3 @@ def _document_attention(model: Any) -> Iterator[None]:
         yield
     finally:
         model.config._attn_implementation = before
-
-
-def _attention(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    buckets: list[Bucket],
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    sliding_window: int | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention within documents; arguments (1, heads, tokens, head size), result (1, tokens, heads, head size).
-
-    Where heads share keys and values, as in large EuroBERT models, these have fewer heads. `sliding_window` is what
-    transformers hands to flash attention: one more than the places seen to each side.
-    """
-
-    def attend(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
-        q, k, v = (part.transpose(1, 2) for part in padded)
-        if (sharing := q.shape[1] // k.shape[1]) > 1:
-            k, v = k.repeat_interleave(sharing, 1), v.repeat_interleave(sharing, 1)
-        scale = scaling or q.shape[-1] ** -0.5
-        return _attend(q, k, v, _mask(bucket, sliding_window, q.device), scale, dropout).transpose(1, 2)
-
-    streams = (part[0].transpose(0, 1) for part in (query, key, value))
-    return by_bucket(attend, buckets, *streams)[None], None
-
-
-def _attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None, scale: float, share: float
-) -> torch.Tensor:
-    """Scaled dot-product attention (documents, heads, width, head size) with dropout of a share of the weights."""
-    if share == 0 or q.device.type != "cpu":
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=share, scale=scale)
-    # With dropout PyTorch leaves its fused kernel on a CPU, and its plain one costs more than this.
-    scores = torch.matmul(q * scale, k.transpose(2, 3))
-    if mask is not None:
-        scores = scores + torch.zeros(mask.shape, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
-    return torch.matmul(drop(torch.softmax(scores, dim=-1), share), v)
-
-
-def _mask(bucket: Bucket, sliding_window: int | None, device: torch.device) -> torch.Tensor | None:
-    """True where a token (documents, 1, queries, keys) may be seen; None where all may."""
-    width = bucket.shape[1]
-    mask = None if bucket.real is None else bucket.real[:, None, None, :]
-    if sliding_window is None or width <= sliding_window:
-        return mask
-    column = torch.arange(width, device=device)
-    near = ((column[:, None] - column).abs() < sliding_window)[None, None]
-    # Padding behind a short document sees itself, so that no row is all masked.
-    return near if mask is None else (near & mask) | torch.eye(width, dtype=torch.bool, device=device)
-
-
-AttentionInterface.register(ATTENTION, _attention)

@@ -13,7 +13,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from gmlm.training.encoders import hidden_states, packable
-from gmlm.training.stream import buckets_of
+from gmlm.training.stream import in_one_bucket
 
 INPUTS = ("input_ids", "token_type_ids")
 """What an encoder reads of each token."""
@@ -37,7 +37,7 @@ def _encode(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     mask = batch["attention_mask"].bool()
     lengths, order = mask.sum(1).sort(descending=True, stable=True)
     stream = {name: batch[name][order][mask[order]] for name in INPUTS if name in batch}
-    (rows,) = buckets_of(lengths, min_fill=0)
+    rows = in_one_bucket(lengths)
     return rows.gather(hidden_states(model, {**stream, "lengths": lengths}))[order.argsort()]
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate, pairwise
 
 import torch
 
@@ -39,11 +40,14 @@ class Bucket:
 
     def gather(self, stream: torch.Tensor) -> torch.Tensor:
         """The bucket's tokens of a stream (tokens, ...) as (documents, width, ...), padded with zeros."""
-        part = stream[self.first : self.stop]
+        return self.pad(stream[self.first : self.stop])
+
+    def pad(self, part: torch.Tensor) -> torch.Tensor:
+        """The bucket's tokens (tokens, ...) as (documents, width, ...), padded with zeros."""
         if self.real is not None:
             rows = part.new_zeros(self.real.numel(), *part.shape[1:])
             part = rows.index_copy(0, self._places, part)
-        return part.view(*self.shape, *stream.shape[1:])
+        return part.view(*self.shape, *part.shape[1:])
 
     def flatten(self, padded: torch.Tensor) -> torch.Tensor:
         """Back from (documents, width, ...) to this part of the stream (tokens, ...)."""
@@ -57,24 +61,91 @@ class Bucket:
         return self.real.flatten().nonzero()[:, 0]
 
 
-def buckets_of(lengths: torch.Tensor, min_fill: float = MIN_FILL) -> list[Bucket]:
-    """The buckets of a stream whose documents have these lengths and lie longest first."""
-    sizes = lengths.tolist()
-    buckets: list[Bucket] = []
-    start = place = 0
-    while start < len(sizes):
-        stop = start + 1
-        while stop < len(sizes) and sizes[stop] >= min_fill * sizes[start]:
-            stop += 1
-        real = None
-        if sizes[stop - 1] < sizes[start]:
-            real = torch.arange(sizes[start], device=lengths.device) < lengths[start:stop, None]
-        buckets.append(Bucket(place, place + sum(sizes[start:stop]), (stop - start, sizes[start]), real))
-        start, place = stop, buckets[-1].stop
-    return buckets
+@dataclass(frozen=True)
+class Documents:
+    """The documents of a stream.
+
+    Attributes:
+        lengths: Tokens of each (documents).
+        groups: How many neighbours share a bucket, for each bucket; None where documents of similar length do, which
+            must lie longest first.
+    """
+
+    lengths: torch.Tensor
+    groups: tuple[int, ...] | None = None
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The lengths as numbers of Python; on a GPU asking for them waits for it."""
+        sizes: list[int] = self.lengths.tolist()
+        return sizes
+
+    @cached_property
+    def buckets(self) -> list[Bucket]:
+        """The documents as padded batches."""
+        return buckets_of(self, self.groups or similar(self.sizes))
+
+    @cached_property
+    def spans(self) -> list[int]:
+        """The tokens of each bucket."""
+        return [bucket.stop - bucket.first for bucket in self.buckets]
+
+    @cached_property
+    def ends(self) -> torch.Tensor:
+        """The place behind each document (documents)."""
+        return torch.cumsum(self.lengths, 0)
+
+    def at(self, places: torch.Tensor) -> Documents:
+        """The stream of some of the places only, in ascending order: the documents' shares of it, bucket by bucket."""
+        document = torch.searchsorted(self.ends, places, right=True)
+        counts = torch.bincount(document, minlength=len(self.lengths))
+        return Documents(counts, tuple(bucket.shape[0] for bucket in self.buckets))
 
 
-def by_bucket(attend: Callable[..., torch.Tensor], buckets: Sequence[Bucket], *streams: torch.Tensor) -> torch.Tensor:
-    """Call `attend(bucket, *padded)` for each bucket with its part of each stream, and join what comes out."""
-    parts = [bucket.flatten(attend(bucket, *(bucket.gather(stream) for stream in streams))) for bucket in buckets]
+def similar(sizes: Sequence[int], min_fill: float = MIN_FILL) -> tuple[int, ...]:
+    """How many neighbours, longest first, are of similar length."""
+    starts = [0]
+    for index, size in enumerate(sizes):
+        if size < min_fill * sizes[starts[-1]]:
+            starts.append(index)
+    return tuple(stop - start for start, stop in pairwise([*starts, len(sizes)]))
+
+
+def buckets_of(documents: Documents, groups: Sequence[int]) -> list[Bucket]:
+    """Buckets of so many documents each."""
+    return list(map(partial(_bucket, documents), accumulate(groups, initial=0), groups))
+
+
+def _bucket(documents: Documents, start: int, count: int) -> Bucket:
+    lengths, sizes = documents.lengths[start : start + count], documents.sizes[start : start + count]
+    first, width = sum(documents.sizes[:start]), max(sizes)
+    real = None
+    if min(sizes) < width:
+        real = torch.arange(width, device=lengths.device) < lengths[:, None]
+    return Bucket(first, first + sum(sizes), (count, width), real)
+
+
+def in_one_bucket(lengths: torch.Tensor) -> Bucket:
+    """All documents as one padded batch."""
+    (bucket,) = buckets_of(Documents(lengths), [len(lengths)])
+    return bucket
+
+
+def by_bucket(
+    attend: Callable[..., torch.Tensor], documents: Documents, *streams: torch.Tensor, wanted: Documents | None = None
+) -> torch.Tensor:
+    """Call `attend(bucket, *padded)` for each bucket with its part of each stream, and join what comes out.
+
+    Where results are `wanted` for some of the tokens only, the first stream is theirs.
+    """
+    cuts = [wanted or documents] + [documents] * (len(streams) - 1)
+    # Going back, `split` joins the gradients of its parts once; slices would fill and add a whole stream each.
+    pieces = [
+        [bucket.pad(piece) for bucket, piece in zip(cut.buckets, stream.split(cut.spans), strict=True)]
+        for cut, stream in zip(cuts, streams, strict=True)
+    ]
+    parts = [
+        result.flatten(attend(bucket, *padded))
+        for result, bucket, *padded in zip(cuts[0].buckets, documents.buckets, *pieces, strict=True)
+    ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -84,6 +84,23 @@ def test_documents_of_a_stream_equal_documents_alone(model_type: str) -> None:
         assert torch.allclose(found_gradients[name], gradient, atol=1e-5 * max(1.0, float(gradient.abs().max()))), name
 
 
+PLACES = torch.tensor([0, 5, 19, 20, 45, 58, 67])
+"""Three of the first document, none of the third and fifth."""
+
+
+@pytest.mark.parametrize("places", [PLACES, PLACES[:0]], ids=["some", "none"])
+@pytest.mark.parametrize("model_type", sorted(SETTINGS))
+def test_states_at_some_places_are_those_of_all_there(model_type: str, places: torch.Tensor) -> None:
+    batch = stream()
+    expected, found = alone(model := tiny(model_type), batch)[places], hidden_states(model, batch, places)
+    assert torch.allclose(found, expected, atol=1e-5)
+    expected_gradients, found_gradients = gradients(model, expected), gradients(model, found)
+    assert expected_gradients.keys() == found_gradients.keys()
+    for name, gradient in expected_gradients.items():
+        assert torch.allclose(found_gradients[name], gradient, atol=1e-5 * max(1.0, float(gradient.abs().max()))), name
+    assert torch.equal(hidden_states(model, batch), hidden_states(tiny(model_type), batch)), "the model is as it was"
+
+
 def test_dropout_of_attention_is_that_of_transformers_in_the_mean() -> None:
     model, batch = tiny("bert", attention_probs_dropout_prob=0.2, hidden_dropout_prob=0.0).train(), stream()
     model.base_model.encoder.layer = model.base_model.encoder.layer[:1]

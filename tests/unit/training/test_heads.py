@@ -13,7 +13,8 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
-from gmlm.training.encoders import ATTENTION, PACKABLE
+from gmlm.training.attention import ATTENTION
+from gmlm.training.encoders import PACKABLE
 from gmlm.training.heads import run_with_head
 
 LENGTHS = (3, 20, 7, 12, 19, 7)
