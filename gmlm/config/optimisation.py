@@ -52,8 +52,8 @@ class OptimisationConfig(Frozen):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """Label smoothing of the cross entropy, where the objective has one (translation)."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of forward and backward pass; weights and optimiser state stay fp32. Some CPUs multiply bf16 faster
-    than fp32, others more slowly; `make bench-mlm` measures both."""
+    """Arithmetic of forward and backward pass; weights and optimiser state stay fp32. A CPU that multiplies fp32 faster
+    than bf16, such as Intel's without AMX, uses fp32 all the same."""
     engine: Literal["torch", "deepspeed"] = "torch"
     """What steps the model: plain PyTorch, or DeepSpeed ZeRO."""
     zero_stage: Literal[0, 1, 2, 3] = 1

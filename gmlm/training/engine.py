@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -12,15 +12,17 @@ from torch import nn
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.training.distributed import World
 from gmlm.training.interface import Batch, LossFunction
+from gmlm.training.precision import Precision, arithmetic
 
 
 class Objective(nn.Module):
     """A model and its loss as one module, since engines need all of the forward pass inside one call.
 
-    With precision bf16 matrix products are computed in it; weights, gradients and optimiser state stay fp32.
+    With precision bf16 matrix products are computed in it, if the device does so faster than in fp32; weights,
+    gradients and optimiser state stay fp32.
     """
 
-    def __init__(self, model: nn.Module, loss: LossFunction, precision: Literal["fp32", "bf16"]) -> None:
+    def __init__(self, model: nn.Module, loss: LossFunction, precision: Precision) -> None:
         super().__init__()
         self.model = model
         self._loss, self._precision = loss, precision
@@ -28,7 +30,7 @@ class Objective(nn.Module):
     def forward(self, batch: Batch) -> Any:
         """The mean loss of one micro-batch: a scalar, or a vector (terms)."""
         device = next(self.model.parameters()).device
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
+        with arithmetic(device, self._precision):
             return self._loss(self.model, batch)
 
 

@@ -157,7 +157,8 @@ def test_a_checkpoint_of_another_engine_is_refused(
         run(after, tiny_bert(), tmp_path)
 
 
-def test_bf16_keeps_weights_in_fp32() -> None:
+def test_bf16_keeps_weights_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "amx_bf16": True}, raising=False)
     model = tiny_bert()
     losses = run(TORCH.model_copy(update={"precision": "bf16"}), model)
     assert losses == pytest.approx(run(TORCH, tiny_bert()), abs=0.05)
