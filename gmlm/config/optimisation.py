@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from gmlm.config.base import Frozen
 
-EXECUTION = frozenset({"zero_stage", "checkpoint_every", "keep_last", "keep_best", "keep_every"})
+EXECUTION = frozenset(
+    {"activation_checkpointing", "zero_stage", "checkpoint_every", "keep_last", "keep_best", "keep_every"}
+)
 """Settings that an unfinished training may go on under when they change: they are about where its state lies."""
 
 
@@ -54,6 +56,9 @@ class OptimisationConfig(Frozen):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic of forward and backward pass; weights and optimiser state stay fp32. A CPU that multiplies fp32 faster
     than bf16, such as Intel's without AMX, uses fp32 all the same."""
+    activation_checkpointing: bool = False
+    """Keep each layer's input only and compute its activations again going back: a third more operations, for memory of
+    a layer instead of all. Same losses."""
     engine: Literal["torch", "deepspeed"] = "torch"
     """What steps the model: plain PyTorch, or DeepSpeed ZeRO."""
     zero_stage: Literal[0, 1, 2, 3] = 1

@@ -33,8 +33,8 @@ def _attention(
 
     `sliding_window` is what transformers hands to flash attention: one more than the places seen to each side.
     """
-    streams = (part[0].transpose(0, 1) for part in (query, key, value))
-    return attend(*streams, documents, scale=scaling, share=dropout, window=sliding_window)[None], None
+    q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+    return attend(q, k, v, documents, scale=scaling, share=dropout, window=sliding_window)[None], None
 
 
 def attend(

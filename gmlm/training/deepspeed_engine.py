@@ -60,7 +60,7 @@ class DeepSpeedEngine:
 
     def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> None:
         _prepare(world)
-        objective = Objective(copy.deepcopy(model).to(world.device), loss, optimisation.precision)
+        objective = Objective(copy.deepcopy(model).to(world.device), loss, optimisation)
         self._optimisation, self._world = optimisation, world
         optimiser = optimiser_of(objective, optimisation)
         self._parameters, self._groups = _named(objective, optimiser), len(optimiser.param_groups)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
+from gmlm.training.recomputation import call_layer
 from gmlm.training.stream import Bucket, Documents, by_bucket
 
 
@@ -41,16 +42,29 @@ def run_deberta_v2(
     """The last hidden states (tokens, hidden size) of a stream, or at some places; `inputs` are for the embeddings."""
     hidden = encoder.embeddings(**inputs)[0]
     near, rows = _near(encoder, max(documents.sizes))
-    layers = encoder.encoder.layer
-    for layer in layers:
-        attention = layer.attention.self
-        context = _attend(attention, hidden, documents, _distances(attention, near, rows))
-        if layer is layers[-1] and places is not None:
-            context, hidden = context[places], hidden[places]
-        attended = layer.attention.output(context, hidden)
-        hidden = layer.output(layer.intermediate(attended), attended)
-    result: torch.Tensor = hidden
+    *lower, last = encoder.encoder.layer
+    for layer in lower:
+        hidden = call_layer(layer, _run_layer, layer, hidden, documents, near, rows)
+    result: torch.Tensor = call_layer(last, _run_layer, last, hidden, documents, near, rows, places)
     return result
+
+
+def _run_layer(
+    layer: Any,
+    hidden: torch.Tensor,
+    documents: Documents,
+    near: torch.Tensor | None,
+    rows: torch.Tensor,
+    places: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The states (tokens, hidden size) that a layer makes of those below; `near` and `rows` are of the distances."""
+    attention = layer.attention.self
+    context = _attend(attention, hidden, documents, _distances(attention, near, rows))
+    if places is not None:
+        context, hidden = context[places], hidden[places]
+    attended = layer.attention.output(context, hidden)
+    states: torch.Tensor = layer.output(layer.intermediate(attended), attended)
+    return states
 
 
 def _near(encoder: Any, widest: int) -> tuple[torch.Tensor | None, torch.Tensor]:

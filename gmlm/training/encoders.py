@@ -9,8 +9,6 @@ Position ids that restart do not isolate: in transformers 5, eager and SDPA atte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,6 +18,7 @@ from gmlm.training.attention import ATTENTION
 from gmlm.training.disentangled import run_deberta_v2
 from gmlm.training.interface import Batch
 from gmlm.training.last_layer import last_layer_at
+from gmlm.training.recomputation import attention_of
 from gmlm.training.stream import Bucket, Documents, in_one_bucket
 
 PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "eurobert", "deberta-v2"})
@@ -45,7 +44,7 @@ def hidden_states(model: Any, batch: Batch, places: torch.Tensor | None = None) 
     documents = Documents(batch["lengths"])
     if model.config.model_type == "deberta-v2":
         return run_deberta_v2(model.base_model, inputs, documents, places)
-    with _document_attention(model), last_layer_at(model, places):
+    with attention_of(model.config, ATTENTION), last_layer_at(model, places):
         found: torch.Tensor = model.base_model(**inputs, documents=documents).last_hidden_state[0]
     return found
 
@@ -75,14 +74,3 @@ def _positions(lengths: torch.Tensor) -> torch.Tensor:
     """The place of each token within its document."""
     begins = torch.cumsum(lengths, 0) - lengths
     return torch.arange(int(lengths.sum()), device=lengths.device) - torch.repeat_interleave(begins, lengths)
-
-
-@contextmanager
-def _document_attention(model: Any) -> Iterator[None]:
-    """Our attention for the time of a call; whoever calls the model otherwise finds it as it was."""
-    before = model.config._attn_implementation
-    model.config._attn_implementation = ATTENTION
-    try:
-        yield
-    finally:
-        model.config._attn_implementation = before

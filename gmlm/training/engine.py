@@ -12,7 +12,8 @@ from torch import nn
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.training.distributed import World
 from gmlm.training.interface import Batch, LossFunction
-from gmlm.training.precision import Precision, arithmetic
+from gmlm.training.precision import arithmetic
+from gmlm.training.recomputation import recompute_layers
 
 
 class Objective(nn.Module):
@@ -22,10 +23,12 @@ class Objective(nn.Module):
     gradients and optimiser state stay fp32.
     """
 
-    def __init__(self, model: nn.Module, loss: LossFunction, precision: Precision) -> None:
+    def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig) -> None:
         super().__init__()
         self.model = model
-        self._loss, self._precision = loss, precision
+        self._loss, self._precision = loss, optimisation.precision
+        if optimisation.activation_checkpointing:
+            recompute_layers(model)
 
     def forward(self, batch: Batch) -> Any:
         """The mean loss of one micro-batch: a scalar, or a vector (terms)."""

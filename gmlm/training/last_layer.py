@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from gmlm.training.attention import attend
+from gmlm.training.recomputation import call_layer
 from gmlm.training.stream import Documents
 
 
@@ -24,11 +25,15 @@ def last_layer_at(model: Any, places: torch.Tensor | None) -> Iterator[None]:
         yield
         return
     layer, forward = _layers(model.base_model)[-1], _FORWARD[model.config.model_type]
-    layer.forward = partial(forward, layer, places)
+    before = layer.__dict__.get("forward")
+    layer.forward = partial(call_layer, layer, partial(forward, layer, places))
     try:
         yield
     finally:
-        del layer.forward
+        if before is None:
+            del layer.forward
+        else:
+            layer.forward = before
 
 
 def _layers(encoder: Any) -> Any:

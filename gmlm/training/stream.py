@@ -141,7 +141,7 @@ def by_bucket(
     cuts = [wanted or documents] + [documents] * (len(streams) - 1)
     # Going back, `split` joins the gradients of its parts once; slices would fill and add a whole stream each.
     pieces = [
-        [bucket.pad(piece) for bucket, piece in zip(cut.buckets, stream.split(cut.spans), strict=True)]
+        [bucket.pad(piece) for bucket, piece in zip(cut.buckets, torch.split(stream, cut.spans), strict=True)]
         for cut, stream in zip(cuts, streams, strict=True)
     ]
     parts = [

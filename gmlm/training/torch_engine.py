@@ -17,6 +17,7 @@ from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.optimiser import optimiser_of, set_learning_rate
+from gmlm.training.recomputation import release_layers
 
 WEIGHTS = "model.safetensors"
 OPTIMISER = "optimiser.pt"
@@ -26,7 +27,7 @@ class TorchEngine:
     """Trains the given model in place."""
 
     def __init__(self, model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> None:
-        self._objective = Objective(model.to(world.device), loss, optimisation.precision)
+        self._objective = Objective(model.to(world.device), loss, optimisation)
         self._optimiser = optimiser_of(self._objective, optimisation)
         self._optimisation, self._world = optimisation, world
 
@@ -97,7 +98,8 @@ class TorchEngine:
         self._optimiser.load_state_dict(state)
 
     def finish(self, model: nn.Module) -> None:
-        """Nothing to do: the given model was trained."""
+        """The given model was trained; its layers are as they were."""
+        release_layers(model)
 
     def discard(self) -> None:
         """Forget gradients; the given model is trained on."""
