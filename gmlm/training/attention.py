@@ -11,6 +11,7 @@ from transformers import AttentionInterface
 
 from gmlm.training.dropout import dropout as drop
 from gmlm.training.stream import Bucket, Documents, by_bucket
+from gmlm.training.varlen import Streams, stream_attention
 
 ATTENTION = "gmlm_documents"
 """Name of our attention among those of transformers."""
@@ -63,6 +64,9 @@ def attend(
         window: One more than the places seen to each side; all of the document if None. Not where some are wanted only.
     """
     scale = scale or query.shape[-1] ** -0.5
+    streams = Streams(query, key, value, documents, wanted or documents, scale, share, window)
+    if (found := stream_attention(streams)) is not None:
+        return found
 
     def of_bucket(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
         q, k, v = (part.transpose(1, 2) for part in padded)

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from itertools import accumulate, pairwise
 
 import torch
+from torch.nn import functional
 
 MIN_FILL = 0.8
 """Documents of a bucket are at least this share as long as its longest one."""
@@ -91,14 +92,24 @@ class Documents:
         return [bucket.stop - bucket.first for bucket in self.buckets]
 
     @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest document."""
+        return max(self.sizes)
+
+    @cached_property
     def ends(self) -> torch.Tensor:
         """The place behind each document (documents)."""
         return torch.cumsum(self.lengths, 0)
 
+    @cached_property
+    def offsets(self) -> torch.Tensor:
+        """The place where each document begins, and behind the last one (documents + 1), as kernels take it: int32."""
+        return functional.pad(self.ends, (1, 0)).int()
+
     def at(self, places: torch.Tensor) -> Documents:
         """The stream of some of the places only, in ascending order: the documents' shares of it, bucket by bucket."""
-        document = torch.searchsorted(self.ends, places, right=True)
-        counts = torch.bincount(document, minlength=len(self.lengths))
+        before = torch.searchsorted(places, self.ends)  # Unlike counting, this does not wait for a GPU.
+        counts = torch.diff(before, prepend=before.new_zeros(1))
         return Documents(counts, tuple(bucket.shape[0] for bucket in self.buckets))
 
 
