@@ -19,6 +19,7 @@ import torch
 
 from gmlm.errors import TrainingError
 from gmlm.telemetry import get_logger
+from gmlm.training.ahead import BatchesAhead
 from gmlm.training.distributed import World
 from gmlm.training.engine import Engine
 from gmlm.training.interface import WEIGHT, Batch, BatchFunction, Terms, TrainingState
@@ -43,6 +44,7 @@ class Stepper:
         self, batches: BatchFunction, state: TrainingState, seed: int, world: World, terms: Terms | None = None
     ) -> None:
         self._batches, self._state, self._seed, self._world = batches, state, seed, world
+        self._ahead = BatchesAhead(batches)
         self._terms = terms or {"loss": 1.0}
         self._coefficients = torch.tensor([*self._terms.values()], dtype=torch.float64)
 
@@ -105,15 +107,18 @@ class Stepper:
         """The micro-batches of the next step; the state keeps how long that took."""
         state = self._state
         state.step_started = perf_counter()
-        fetched = self._batches(state.step + state.skipped)
+        number = state.step + state.skipped
+        fetched = self._ahead.take(number)
         state.data_seconds = perf_counter() - state.step_started
+        if state.step + 1 < state.steps:
+            self._ahead.begin(number + 1)
         return fetched
 
     def _halve(self) -> None:
         smaller = self._batches.halved() if isinstance(self._batches, Halvable) else None
         if smaller is None:
             raise TrainingError("out of memory", where=f"step {self._state.step + 1}", fix=FIX)
-        self._batches, self._halvings = smaller, self._halvings + 1
+        self._batches, self._ahead, self._halvings = smaller, BatchesAhead(smaller), self._halvings + 1
 
 
 def lacks_memory(error: BaseException) -> bool:
