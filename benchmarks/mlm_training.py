@@ -1,7 +1,8 @@
-"""Masked-language-model training here and by Hugging Face's Trainer: real tokens per second of process CPU time.
+"""Masked-language-model training here and by Hugging Face's Trainer: real tokens per second.
 
-Documents are random ids with log-normal lengths as clinical texts have them (mean 81, median 59 tokens). Both sides
-use one thread, the same model, dropout, optimiser and precision; the first step warms up and does not count.
+Documents are random ids with log-normal lengths as clinical texts have them (mean 81, median 59 tokens). Both sides use
+the same model, dropout, optimiser and precision; the first steps warm up and do not count. On a CPU both use one
+thread, and seconds are those of its process; on a GPU they are those of the clock.
 """
 
 from __future__ import annotations
@@ -43,55 +44,83 @@ GROUPED_STEPS = 51
 Measure = Callable[[], float]
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+@dataclass(frozen=True)
+class Place:
+    """Where both sides train.
+
+    Attributes:
+        gpu: On a GPU; else on one thread of a CPU.
+        vocabulary: Tokens that the model knows.
+        warm: Steps that do not count.
+    """
+
+    gpu: bool = False
+    vocabulary: int = VOCABULARY
+    warm: int = 1
+
+    def now(self) -> float:
+        """Seconds of the process, or of the clock when the GPU has done all that it was told."""
+        if not self.gpu:
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+CPU = Place()
+
+
+def tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     """A word-level tokenizer; texts here are ids already."""
     from tokenizers import Tokenizer, models
 
-    words = [*SPECIAL, *(f"w{number}" for number in range(VOCABULARY - len(SPECIAL)))]
+    words = [*SPECIAL, *(f"w{number}" for number in range(vocabulary - len(SPECIAL)))]
     core = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return PreTrainedTokenizerFast(tokenizer_object=core, **dict(zip(names, SPECIAL, strict=True)))
 
 
-def documents(count: int = 4000) -> list[list[int]]:
+def documents(count: int = 4000, vocabulary: int = VOCABULARY) -> list[list[int]]:
     """Token ids without special tokens; no document is longer than a row."""
     generator = np.random.default_rng(0)
     lengths = np.clip(np.exp(generator.normal(4.08, 0.8, count)), 4, LENGTH - 2).astype(int)
-    return [generator.integers(len(SPECIAL), VOCABULARY, n).tolist() for n in lengths]
+    return [generator.integers(len(SPECIAL), vocabulary, n).tolist() for n in lengths]
 
 
 def model(kind: str, layers: int, hidden: int, **settings: Any) -> torch.nn.Module:
     """An encoder with random weights and dropout 0.1."""
     torch.manual_seed(0)
-    config = AutoConfig.for_model(
-        kind,
-        vocab_size=VOCABULARY,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 64,
-        intermediate_size=4 * hidden,
-        max_position_embeddings=LENGTH,
-        hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.1,
-        **settings,
-    )
+    sizes = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": hidden // 64,
+        "intermediate_size": 4 * hidden,
+        "max_position_embeddings": LENGTH,
+    }
+    dropout = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+    config = AutoConfig.for_model(kind, **{**sizes, **dropout, **settings})
     encoder: torch.nn.Module = AutoModelForMaskedLM.from_config(config)
     return encoder
 
 
 @dataclass
 class Clock:
-    """Process time since the end of the first step, and what has been counted meanwhile."""
+    """Seconds since the end of the last step that warms up."""
 
-    started: float | None = None
-    seconds: float = 0.0
+    place: Place = CPU
+    steps: int = 0
+    started: float = 0.0
 
     def tick(self) -> None:
         """A step has ended."""
-        now = time.process_time()
-        if self.started is None:
-            self.started = now
-        self.seconds = now - self.started
+        self.steps += 1
+        if self.steps == self.place.warm:
+            self.started = self.place.now()
+
+    @property
+    def seconds(self) -> float:
+        """Until now."""
+        return self.place.now() - self.started
 
 
 @dataclass
@@ -99,24 +128,32 @@ class OwnHook:
     """Ticks after each step of the loop."""
 
     clock: Clock = field(default_factory=Clock)
+    waited: float = 0.0
+    seconds: float = 0.0
 
     def after_step(self, state: TrainingState) -> None:
         """The loop calls this."""
         self.clock.tick()
+        self.seconds = self.clock.seconds if state.step == state.steps else 0.0
+        if state.step > self.clock.place.warm:
+            self.waited += state.data_seconds
 
 
 class TrainerClock(TrainerCallback):
     """Ticks after each step of the Trainer."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
+    def __init__(self, place: Place) -> None:
+        self.clock, self.seconds = Clock(place), 0.0
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
+    def on_step_end(self, arguments: Any, state: Any, *_: Any, **__: Any) -> None:
         """The Trainer calls this."""
         self.clock.tick()
+        self.seconds = self.clock.seconds if state.global_step == state.max_steps else 0.0
 
 
-def masked_batches(encoder: torch.nn.Module, texts: list[list[int]], batch_tokens: int) -> MaskedBatches:
+def masked_batches(
+    encoder: torch.nn.Module, texts: list[list[int]], batch_tokens: int, vocabulary: int = VOCABULARY
+) -> MaskedBatches:
     """What `pretrain` makes of documents, one micro-batch a step on each rank."""
     world = join_world()
     settings = BatchSettings(
@@ -131,24 +168,34 @@ def masked_batches(encoder: torch.nn.Module, texts: list[list[int]], batch_token
         world_size=world.size,
     )
     corpus = TokenCorpus(np.concatenate(texts).astype(np.int32), np.cumsum([0, *map(len, texts)]))
-    return MaskedBatches(corpus, vocabulary_of(tokenizer(), "benchmark"), settings)
+    return MaskedBatches(corpus, vocabulary_of(tokenizer(vocabulary), "benchmark"), settings)
 
 
-def own(encoder: torch.nn.Module, texts: list[list[int]], *, steps: int, batch_tokens: int, precision: str) -> float:
-    """Real tokens per CPU-second of the loop and objective that `pretrain` uses."""
+def own(
+    encoder: torch.nn.Module,
+    texts: list[list[int]],
+    *,
+    steps: int,
+    batch_tokens: int,
+    place: Place = CPU,
+    watch: Callable[[OwnHook], None] = lambda hook: None,
+    **settings: Any,
+) -> float:
+    """Real tokens per second of the loop and objective that `pretrain` uses; `settings` are the optimisation's."""
     quicken_dropout(encoder)
-    batches, hook = masked_batches(encoder, texts, batch_tokens), OwnHook()
+    batches, hook = masked_batches(encoder, texts, batch_tokens, place.vocabulary), OwnHook(Clock(place))
     train(
         encoder,
         loss=masked_lm_loss,
         batches=batches,
         steps=steps,
-        optimisation=OptimisationConfig(precision=precision),
+        optimisation=OptimisationConfig(**settings),
         seed=1,
         fingerprint="benchmark",
         hooks=[hook],
     )
-    return (batches.tokens_seen(steps) - batches.tokens_seen(1)) / hook.clock.seconds
+    watch(hook)
+    return (batches.tokens_seen(steps) - batches.tokens_seen(place.warm)) / hook.seconds
 
 
 def trainer(
@@ -159,10 +206,11 @@ def trainer(
     batch_size: int,
     precision: str,
     grouped: bool = False,
+    place: Place = CPU,
 ) -> float:
-    """Real tokens per CPU-second of Hugging Face's Trainer on rows of ids, special tokens included."""
-    callback, seen = TrainerClock(), []
-    inner = DataCollatorForLanguageModeling(tokenizer(), mlm_probability=0.15)
+    """Real tokens per second of Hugging Face's Trainer on rows of ids, special tokens included."""
+    callback, seen = TrainerClock(place), []
+    inner = DataCollatorForLanguageModeling(tokenizer(place.vocabulary), mlm_probability=0.15)
 
     def collate(features: list[dict[str, list[int]]]) -> Mapping[str, torch.Tensor]:
         seen.append(sum(len(feature["input_ids"]) for feature in features))
@@ -176,7 +224,7 @@ def trainer(
             per_device_train_batch_size=batch_size,
             train_sampling_strategy="group_by_length" if grouped else "random",
             bf16=precision == "bf16",
-            use_cpu=True,
+            use_cpu=not place.gpu,
             report_to=[],
             save_strategy="no",
             logging_strategy="no",
@@ -184,7 +232,7 @@ def trainer(
         )
         data = [{"input_ids": row} for row in rows]
         Trainer(encoder, arguments, data_collator=collate, train_dataset=data, callbacks=[callback]).train()
-    return sum(seen[1:steps]) / callback.clock.seconds
+    return sum(seen[place.warm : steps]) / callback.seconds
 
 
 def with_special_tokens(texts: list[list[int]]) -> list[list[int]]:

@@ -59,6 +59,10 @@ class OptimisationConfig(Frozen):
     activation_checkpointing: bool = False
     """Keep each layer's input only and compute its activations again going back: a third more operations, for memory of
     a layer instead of all. Same losses."""
+    compile: bool = False
+    """On a GPU, compile what works token by token, by `torch.compile`: minutes at the start, then fewer and larger
+    kernels. Without effect on a CPU, where it costs more than it saves; not with ZeRO stage 3, which takes weights
+    apart. `make bench-gpu` measures both."""
     engine: Literal["torch", "deepspeed"] = "torch"
     """What steps the model: plain PyTorch, or DeepSpeed ZeRO."""
     zero_stage: Literal[0, 1, 2, 3] = 1
@@ -91,6 +95,8 @@ class OptimisationConfig(Frozen):
         sharded = self.engine == "deepspeed" and self.zero_stage > 0
         if self.optimiser != "adamw" and sharded:
             raise ValueError(f"'{self.optimiser}' needs whole tensors: use engine 'torch', 'zero_stage: 0', or 'adamw'")
+        if self.compile and self.engine == "deepspeed" and self.zero_stage == 3:
+            raise ValueError("'compile' needs whole weights: use engine 'torch', or 'zero_stage' 0 to 2")
         if self.average_last > 1 and self.engine == "deepspeed":
             raise ValueError("'average_last' needs checkpoints of whole weights: use engine 'torch'")
         return self

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
+from gmlm.training.compilation import compile_parts
 from gmlm.training.distributed import World
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.precision import arithmetic
@@ -29,6 +30,8 @@ class Objective(nn.Module):
         self._loss, self._precision = loss, optimisation.precision
         if optimisation.activation_checkpointing:
             recompute_layers(model)
+        if optimisation.compile and next(model.parameters()).device.type == "cuda":
+            compile_parts(model)
 
     def forward(self, batch: Batch) -> Any:
         """The mean loss of one micro-batch: a scalar, or a vector (terms)."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.errors import CheckpointMismatchError
+from gmlm.training.compilation import release_parts
 from gmlm.training.distributed import World
 from gmlm.training.engine import Objective
 from gmlm.training.interface import Batch, LossFunction
@@ -100,6 +101,7 @@ class TorchEngine:
     def finish(self, model: nn.Module) -> None:
         """The given model was trained; its layers are as they were."""
         release_layers(model)
+        release_parts(model)
 
     def discard(self) -> None:
         """Forget gradients; the given model is trained on."""
