@@ -146,6 +146,12 @@ HELD_OUT_SOURCE_LOSS = MetricName(
     "Loss on held-out documents of one source, where there are several.",
     (*TRAINING, "source"),
 )
+ACTIVATIONS = MetricName(
+    "gmlm_training_activation_bytes_per_token",
+    "gauge",
+    "Memory that a token of a micro-batch takes between forward and backward pass, by the first step.",
+    TRAINING,
+)
 LEARNING_RATE = MetricName("gmlm_training_learning_rate", "gauge", "Learning rate of the last step.", TRAINING)
 GRADIENT_NORM = MetricName("gmlm_training_gradient_norm", "gauge", "Norm of the gradient before clipping.", TRAINING)
 NOT_FINITE = MetricName(

@@ -37,9 +37,10 @@ class TrainingSeries:
         self._last_step.set_to_current_time()  # so that a first step that never comes is missed too
         self._of(names.NOT_FINITE)  # exported as 0 from the start, so that its first increase is seen
 
-    def plan(self, steps: int, peak_flop_per_second: float | None) -> None:
-        """Record the steps of the whole run, and the peak speed of its devices where it is known."""
+    def plan(self, steps: int, peak_flop_per_second: float | None, activation_bytes_per_token: float) -> None:
+        """Record the steps of the whole run, the peak speed of its devices where it is known, and a token's memory."""
         self._of(names.PLANNED_STEPS).set(steps)
+        self._of(names.ACTIVATIONS).set(activation_bytes_per_token)
         if peak_flop_per_second is not None:
             self._of(names.PEAK_FLOP).set(peak_flop_per_second)
 

@@ -36,7 +36,7 @@ class TrainingMetrics:
         names = {"stage": stage, "model": model, "task": task, "phase": phase}
         self._names = {name: value for name, value in names.items() if value}
         self._series = TrainingSeries(stage, model, task, phase) if self._world.is_main else None
-        self._tokens, self._flop = tokens_per_step, 0.0
+        self._tokens, self._flop, self._memory = tokens_per_step, 0.0, 0.0
         self._checkpoints = 0
         self._logged = 0
         self._logged_at = time.monotonic()
@@ -87,7 +87,8 @@ class TrainingMetrics:
         assert self._series is not None
         self._last, self._logged = state, state.step - 1
         self._flop = flop_per_token(state.model) * self._tokens
-        self._series.plan(state.steps, peak_flop_per_second(self._world))
+        self._memory = state.activation_bytes * self._world.size / self._tokens
+        self._series.plan(state.steps, peak_flop_per_second(self._world), self._memory)
 
     def _observe_checkpoints(self, state: TrainingState) -> None:
         if self._series is not None:
@@ -108,6 +109,7 @@ class TrainingMetrics:
             **state.terms,
             "learning_rate": state.learning_rate,
             "gradient_norm": state.gradient_norm,
+            "activation_bytes_per_token": round(self._memory),
             "tokens_per_second": (state.step - self._logged) * self._tokens / max(seconds, 1e-9),
         }
         _logger.info("training", extra=figures)

@@ -61,6 +61,7 @@ class TrainingState:
         step_seconds: Seconds of the last step, waiting for its batch included.
         data_seconds: Seconds that the last step waited for its batch.
         checkpoint_seconds: Seconds that writing each checkpoint of this process took, in the background or not.
+        activation_bytes: What the forward passes of this process's first step, on this rank, kept for the way back.
         score: Last held-out loss that a hook has taken; lower is better. Tells which checkpoint is the best.
         recent: Losses of the last steps, which a spike is measured by.
         skipped: Batches left out so far: step n trains on batch n + skipped.
@@ -83,6 +84,7 @@ class TrainingState:
     step_seconds: float = 0.0
     data_seconds: float = 0.0
     checkpoint_seconds: list[float] = field(default_factory=list)
+    activation_bytes: int = 0
     score: float | None = None
     recent: list[float] = field(default_factory=list)
     skipped: int = 0

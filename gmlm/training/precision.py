@@ -9,22 +9,34 @@ must always compute the same.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, Literal
 
 import torch
 
+from gmlm.telemetry import get_logger
+
+_logger = get_logger(__name__)
 Precision = Literal["fp32", "bf16"]
 
 
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """Make matrix products on a device in bf16 for the time of a call, where that is wanted and worth while."""
-    wanted = precision == "bf16" and (device.type != "cpu" or cpu_multiplies_bf16())
+    wanted = precision == "bf16"
+    if wanted and device.type == "cpu" and not cpu_multiplies_bf16():
+        wanted = False
+        _tell()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
 
 
 def cpu_multiplies_bf16() -> bool:
     """Whether this machine's CPU multiplies bf16 at least as fast as fp32; yes where PyTorch cannot tell."""
     return multiplies_bf16(getattr(torch.cpu, "get_capabilities", dict)())
+
+
+@cache
+def _tell() -> None:
+    _logger.info("this CPU multiplies fp32 faster than bf16, so fp32 it is")
 
 
 def multiplies_bf16(capabilities: dict[str, Any]) -> bool:

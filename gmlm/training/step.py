@@ -19,6 +19,7 @@ import torch
 
 from gmlm.errors import TrainingError
 from gmlm.telemetry import get_logger
+from gmlm.training.activations import activations_of
 from gmlm.training.ahead import BatchesAhead
 from gmlm.training.distributed import World
 from gmlm.training.engine import Engine
@@ -61,9 +62,11 @@ class Stepper:
             self._halve()
             self._state.halvings = self._halvings
             _logger.warning("out of memory: micro-batches are halved", extra={"step": self._state.step + 1})
+        self._measured = True
         return loss
 
     _halvings = 0
+    _measured = False
 
     def _attempt(self, engine: Engine) -> float | None:
         """The loss of the step; None where memory did not suffice on some rank."""
@@ -73,6 +76,8 @@ class Stepper:
         totals = torch.tensor(self._world.sums(*self._weights(batches)), dtype=torch.float64)
         totals[totals == 0] = 1.0  # A step may have nothing to predict.
         means, lacking = torch.zeros(len(totals), dtype=torch.float64), False
+        if not self._measured:
+            self._state.activation_bytes = 0
         try:
             means = self._forward_and_backward(engine, batches, totals)
         except (RuntimeError, MemoryError) as error:
@@ -92,12 +97,21 @@ class Stepper:
         means = torch.zeros_like(totals)
         for index, batch in enumerate(batches):
             placed = {name: tensor.to(self._world.device) for name, tensor in batch.items()}
-            losses, weight = engine(placed).reshape(-1), _weight(batch)
+            losses, weight = self._losses(engine, placed), _weight(batch)
             # Engines average over ranks, so the share of this micro-batch is scaled up by their number.
             shares = self._coefficients * (weight * self._world.size / totals)
             engine.backward((losses * shares.to(losses)).sum(), last=index == len(batches) - 1)
             means += losses.detach().double().cpu() * weight / totals
         return means
+
+    def _losses(self, engine: Engine, batch: Batch) -> torch.Tensor:
+        """The terms of a micro-batch's loss (terms); in the first step the state gets what memory they take."""
+        if self._measured:
+            return engine(batch).reshape(-1)
+        with activations_of(engine.model, self._world.device) as kept:
+            losses = engine(batch).reshape(-1)
+        self._state.activation_bytes += kept.bytes
+        return losses
 
     def _weights(self, batches: Sequence[Batch]) -> list[float]:
         """The targets of each term in this rank's micro-batches."""

@@ -90,6 +90,7 @@ SPEED = (
         "Mean seconds of an optimiser step.",
         (Query(f"{_rate(names.STEP_SECONDS, '_sum')} / {_rate(names.STEP_SECONDS, '_count')}", _SERIES),),
         "s",
+        width=6,
     ),
     Panel(
         "Data wait",
@@ -97,6 +98,7 @@ SPEED = (
         (Query(f"{_rate(names.DATA_WAIT)} / {_rate(names.STEP_SECONDS, '_sum')}", _SERIES),),
         "percentunit",
         thresholds=(Threshold(0.05, "yellow"), Threshold(0.2, "red")),
+        width=6,
     ),
     Panel(
         "Memory",
@@ -106,6 +108,15 @@ SPEED = (
             Query(of(names.DEVICE_MEMORY), "GPU {{kind}} {{instance}}"),
         ),
         "bytes",
+        width=6,
+    ),
+    Panel(
+        "Memory of a token",
+        "What a token of a micro-batch takes between forward and backward pass. The room for activations, divided by "
+        "it, is the largest 'micro_batch_tokens'.",
+        (Query(_of(names.ACTIVATIONS), _SERIES),),
+        "bytes",
+        width=6,
     ),
 )
 STATE = (

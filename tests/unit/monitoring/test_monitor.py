@@ -52,7 +52,7 @@ def two_looks() -> list[str]:
     """What an exporter says at two moments of a training that is half done."""
     series = TrainingSeries("pretrain", "base", "", "1")
     series.start()
-    series.plan(100, 1e12)
+    series.plan(100, 1e12, 2e4)
     train(series, range(1, 41))
     metrics.observe_recognised("ingest")
     first = exposition()

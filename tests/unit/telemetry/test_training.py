@@ -74,10 +74,11 @@ def test_an_end_by_a_loss_that_is_not_finite_is_counted_and_shown(series):
 
 
 def test_a_peak_is_exported_only_where_it_is_known(series):
-    series.plan(100, None)
+    series.plan(100, None, 2e4)
     assert value("gmlm_training_planned_steps") == 100
+    assert value("gmlm_training_activation_bytes_per_token") == 2e4
     assert value("gmlm_training_peak_flop_per_second") is None
-    series.plan(100, 989e12)
+    series.plan(100, 989e12, 2e4)
     assert value("gmlm_training_peak_flop_per_second") == 989e12
 
 

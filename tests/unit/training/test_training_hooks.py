@@ -65,6 +65,7 @@ def test_a_whole_run_leaves_its_figures_and_is_not_running_any_more(tmp_path: Pa
     run(tmp_path)
     assert value("gmlm_training_step") == value("gmlm_training_planned_steps") == STEPS
     assert value("gmlm_training_tokens_total") == STEPS * 100
+    assert value("gmlm_training_activation_bytes_per_token") > 0
     assert value("gmlm_training_running") == 0
     assert value("gmlm_training_not_finite_total") == 0
 
