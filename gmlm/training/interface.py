@@ -25,7 +25,8 @@ LossFunction = Callable[[nn.Module, Batch], torch.Tensor]
 Terms = Mapping[str, float]
 """Name and coefficient of each term of a loss that has several; 0 for a figure that is only watched."""
 BatchFunction = Callable[[int], Sequence[Batch]]
-"""The micro-batches of a step (from 0) on this rank. It must be a pure function of the step: resuming relies on it."""
+"""The micro-batches of a step (from 0) on this rank. It must be a pure function of the step: resuming relies on it, and
+it is called from a thread while the step before draws its dropout from PyTorch's global generator."""
 
 WEIGHT = "weight"
 """Key of a micro-batch's number of targets, of each term where the loss has several."""
