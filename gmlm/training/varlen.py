@@ -21,6 +21,8 @@ from torch.nn import functional
 from gmlm.training.stream import Documents
 
 HALF = (torch.bfloat16, torch.float16)
+LARGEST_HEAD = 256
+"""Kernels take heads up to this size, in multiples of 8; nested tensors are padded to it by themselves."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,11 @@ def stream_attention(streams: Streams) -> torch.Tensor | None:
 
 def kernel_for(streams: Streams) -> Kernel | None:
     """What serves these; None if nothing does."""
-    half = streams.query.dtype in HALF
-    if half and _function("flash_attn", "flash_attn_varlen_func") is not None:
+    size = streams.query.shape[-1]
+    fits = streams.query.dtype in HALF and size % 8 == 0 and size <= LARGEST_HEAD
+    if fits and _function("flash_attn", "flash_attn_varlen_func") is not None:
         return flash
-    if half and streams.share == 0 and _function("torch.nn.attention.varlen", "varlen_attn") is not None:
+    if fits and streams.share == 0 and _function("torch.nn.attention.varlen", "varlen_attn") is not None:
         return varlen
     # A document of which nothing is wanted keeps nested tensors from their fast kernels.
     return nested if streams.window is None and streams.wanted is streams.documents else None

@@ -130,6 +130,14 @@ def test_dropout_needs_a_kernel_that_has_it(used: list[str], monkeypatch: pytest
     assert set(used) == {"nested"}
 
 
+def test_heads_that_kernels_do_not_take_go_another_way(used: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    install("flash", monkeypatch)
+    for heads, expected in ((2, "flash"), (8, "nested")):  # of 16 and of 4
+        used.clear()
+        hidden_states(tiny("bert", num_attention_heads=heads), stream())
+        assert set(used) == {expected}
+
+
 def test_a_cpu_goes_bucket_by_bucket() -> None:
     batch = stream()
     states = torch.ones(len(batch["input_ids"]), 1, 8)
