@@ -42,7 +42,7 @@ def measured(layers: int, hidden: int, texts: list[list[int]]) -> tuple[dict[str
         tokens = ROWS * mlm.LENGTH
 
         def watch(hook: mlm.OwnHook) -> None:
-            seen["share of time waiting for data"] = hook.waited / hook.seconds
+            seen["share of time waiting for data"] = hook.waited / hook.clock.seconds
             seen["bytes per token"] = torch.cuda.max_memory_allocated() / tokens
 
         settings = {"precision": "bf16", "compile": compiled}

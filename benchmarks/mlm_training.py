@@ -105,22 +105,18 @@ def model(kind: str, layers: int, hidden: int, **settings: Any) -> torch.nn.Modu
 
 @dataclass
 class Clock:
-    """Seconds since the end of the last step that warms up."""
+    """Seconds from the end of the last step that warms up to that of the last of all."""
 
     place: Place = CPU
-    steps: int = 0
     started: float = 0.0
+    seconds: float = 0.0
 
-    def tick(self) -> None:
-        """A step has ended."""
-        self.steps += 1
-        if self.steps == self.place.warm:
+    def tick(self, step: int, steps: int) -> None:
+        """A step of so many has ended."""
+        if step == self.place.warm:
             self.started = self.place.now()
-
-    @property
-    def seconds(self) -> float:
-        """Until now."""
-        return self.place.now() - self.started
+        elif step == steps:
+            self.seconds = self.place.now() - self.started
 
 
 @dataclass
@@ -129,12 +125,10 @@ class OwnHook:
 
     clock: Clock = field(default_factory=Clock)
     waited: float = 0.0
-    seconds: float = 0.0
 
     def after_step(self, state: TrainingState) -> None:
         """The loop calls this."""
-        self.clock.tick()
-        self.seconds = self.clock.seconds if state.step == state.steps else 0.0
+        self.clock.tick(state.step, state.steps)
         if state.step > self.clock.place.warm:
             self.waited += state.data_seconds
 
@@ -143,12 +137,11 @@ class TrainerClock(TrainerCallback):
     """Ticks after each step of the Trainer."""
 
     def __init__(self, place: Place) -> None:
-        self.clock, self.seconds = Clock(place), 0.0
+        self.clock = Clock(place)
 
     def on_step_end(self, arguments: Any, state: Any, *_: Any, **__: Any) -> None:
         """The Trainer calls this."""
-        self.clock.tick()
-        self.seconds = self.clock.seconds if state.global_step == state.max_steps else 0.0
+        self.clock.tick(state.global_step, state.max_steps)
 
 
 def masked_batches(
@@ -195,7 +188,7 @@ def own(
         hooks=[hook],
     )
     watch(hook)
-    return (batches.tokens_seen(steps) - batches.tokens_seen(place.warm)) / hook.seconds
+    return (batches.tokens_seen(steps) - batches.tokens_seen(place.warm)) / hook.clock.seconds
 
 
 def trainer(
@@ -232,7 +225,7 @@ def trainer(
         )
         data = [{"input_ids": row} for row in rows]
         Trainer(encoder, arguments, data_collator=collate, train_dataset=data, callbacks=[callback]).train()
-    return sum(seen[place.warm : steps]) / callback.seconds
+    return sum(seen[place.warm : steps]) / callback.clock.seconds
 
 
 def with_special_tokens(texts: list[list[int]]) -> list[list[int]]:

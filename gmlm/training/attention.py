@@ -70,11 +70,9 @@ def attend(
 
     def of_bucket(bucket: Bucket, *padded: torch.Tensor) -> torch.Tensor:
         q, k, v = (part.transpose(1, 2) for part in padded)
-        if (sharing := q.shape[1] // k.shape[1]) > 1:
-            k, v = k.repeat_interleave(sharing, 1), v.repeat_interleave(sharing, 1)
         return _padded(q, k, v, _mask(bucket, window, q.device), scale, share).transpose(1, 2)
 
-    return by_bucket(of_bucket, documents, query, key, value, wanted=wanted)
+    return by_bucket(of_bucket, documents, *streams.whole, wanted=wanted)
 
 
 def _padded(

@@ -18,7 +18,7 @@ from gmlm.training.attention import ATTENTION
 from gmlm.training.disentangled import run_deberta_v2
 from gmlm.training.interface import Batch
 from gmlm.training.last_layer import last_layer_at
-from gmlm.training.recomputation import attention_of
+from gmlm.training.stand_ins import attention_of
 from gmlm.training.stream import Bucket, Documents, in_one_bucket
 
 PACKABLE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "eurobert", "deberta-v2"})

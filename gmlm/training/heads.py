@@ -5,14 +5,15 @@ Heads of fine-tuning are a layer or two; what padding costs, it costs in the enc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from gmlm.training.encoders import hidden_states, packable
+from gmlm.training.stand_ins import forward_of
 from gmlm.training.stream import in_one_bucket
 
 INPUTS = ("input_ids", "token_type_ids")
@@ -41,14 +42,9 @@ def _encode(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return rows.gather(hidden_states(model, {**stream, "lengths": lengths}))[order.argsort()]
 
 
-@contextmanager
-def _encoded(encoder: Any, states: torch.Tensor) -> Iterator[None]:
+def _encoded(encoder: Any, states: torch.Tensor) -> AbstractContextManager[None]:
     """For the time of a call the encoder returns these states, and what its own pooler makes of them."""
     pooler = getattr(encoder, "pooler", None)
     pooled = None if pooler is None else pooler(states)
     output = BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=pooled)
-    encoder.forward = lambda *_, **__: output
-    try:
-        yield
-    finally:
-        del encoder.forward
+    return forward_of(encoder, lambda *_, **__: output)

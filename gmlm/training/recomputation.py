@@ -7,7 +7,7 @@ each version, and would compute again with whatever attention the model is set t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from gmlm.errors import TrainingError
+from gmlm.training.stand_ins import attention_of
 
 _MARK = "_gmlm_recomputed"
 
@@ -72,14 +73,3 @@ def _layers(model: nn.Module, config: Any = None) -> Iterator[tuple[Any, nn.Modu
 def _contexts(config: Any) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """Around a layer's first pass, and around its second: the attention is that of the first."""
     return nullcontext(), attention_of(config, config._attn_implementation)
-
-
-@contextmanager
-def attention_of(config: Any, name: str) -> Iterator[None]:
-    """An attention of transformers for the time of a call; whoever calls the model otherwise finds it as it was."""
-    before = config._attn_implementation
-    config._attn_implementation = name
-    try:
-        yield
-    finally:
-        config._attn_implementation = before

@@ -84,7 +84,12 @@ class Documents:
     @cached_property
     def buckets(self) -> list[Bucket]:
         """The documents as padded batches."""
-        return buckets_of(self, self.groups or similar(self.sizes))
+        return buckets_of(self, self.grouping)
+
+    @cached_property
+    def grouping(self) -> tuple[int, ...]:
+        """How many neighbours share a bucket, for each bucket."""
+        return self.groups or similar(self.sizes)
 
     @cached_property
     def spans(self) -> list[int]:
@@ -110,14 +115,14 @@ class Documents:
         """The stream of some of the places only, in ascending order: the documents' shares of it, bucket by bucket."""
         before = torch.searchsorted(places, self.ends)  # Unlike counting, this does not wait for a GPU.
         counts = torch.diff(before, prepend=before.new_zeros(1))
-        return Documents(counts, tuple(bucket.shape[0] for bucket in self.buckets))
+        return Documents(counts, self.grouping)
 
 
-def similar(sizes: Sequence[int], min_fill: float = MIN_FILL) -> tuple[int, ...]:
+def similar(sizes: Sequence[int]) -> tuple[int, ...]:
     """How many neighbours, longest first, are of similar length."""
     starts = [0]
     for index, size in enumerate(sizes):
-        if size < min_fill * sizes[starts[-1]]:
+        if size < MIN_FILL * sizes[starts[-1]]:
             starts.append(index)
     return tuple(stop - start for start, stop in pairwise([*starts, len(sizes)]))
 

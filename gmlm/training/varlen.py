@@ -65,6 +65,13 @@ class Streams:
         """How many heads of the queries share one of the keys."""
         return self.query.shape[1] // self.key.shape[1]
 
+    @property
+    def whole(self) -> tuple[torch.Tensor, ...]:
+        """Queries, keys and values, each with all heads, for what cannot share them."""
+        if self.sharing == 1:
+            return self.query, self.key, self.value
+        return self.query, *(part.repeat_interleave(self.sharing, 1) for part in (self.key, self.value))
+
 
 Kernel = Callable[[Streams], torch.Tensor]
 
@@ -111,9 +118,7 @@ def varlen(streams: Streams) -> torch.Tensor:
 
 def nested(streams: Streams) -> torch.Tensor:
     """By PyTorch's attention of nested tensors; every token of a document sees all of it."""
-    documents, sharing = streams.documents, streams.sharing
-    shared = (part.repeat_interleave(sharing, 1) if sharing > 1 else part for part in (streams.key, streams.value))
-    q, k, v = (_nested(part, documents) for part in (streams.query, *shared))
+    q, k, v = (_nested(part, streams.documents) for part in streams.whole)
     found = functional.scaled_dot_product_attention(q, k, v, dropout_p=streams.share, scale=streams.scale)
     states: torch.Tensor = found.transpose(1, 2).values()
     return states

@@ -9,6 +9,7 @@ from transformers import BertConfig, BertForMaskedLM
 from gmlm.config import OptimisationConfig
 from gmlm.errors import TrainingError
 from gmlm.training import train
+from gmlm.training.activations import activations_of
 from gmlm.training.encoders import hidden_states
 from gmlm.training.recomputation import recompute_layers, release_layers
 from tests.unit.training.test_encoders import PLACES, SETTINGS, stream, tiny
@@ -26,20 +27,13 @@ def three_layers() -> BertForMaskedLM:
 
 def learn(model: torch.nn.Module, places: torch.Tensor | None) -> tuple[dict[str, torch.Tensor], int]:
     """Gradients of a stream's states under dropout, and the bytes that were kept for them."""
-    kept: dict[int, torch.Tensor] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.data_ptr()] = tensor
-        return tensor
-
     model.train().zero_grad()
     torch.manual_seed(2)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with activations_of(model, torch.device("cpu")) as kept:
         states = hidden_states(model, stream(), places)
     states.square().sum().backward()
     gradients = {name: part.grad.clone() for name, part in model.named_parameters() if part.grad is not None}
-    parameters = {part.data_ptr() for part in model.parameters()}
-    return gradients, sum(part.nbytes for place, part in kept.items() if place not in parameters)
+    return gradients, kept.bytes
 
 
 @pytest.mark.parametrize("places", [None, PLACES], ids=["everywhere", "some"])
