@@ -26,7 +26,7 @@ def fresh() -> torch.nn.Module:
 
 def main() -> None:
     torch.set_num_threads(1)
-    figures = mlm.figures_of(mlm.beside_the_trainer(fresh, padded_steps=12, rounds=ROUNDS))
+    figures = mlm.figures_of(mlm.beside_the_trainer(fresh, padded_steps=16, rounds=ROUNDS))
     finish(
         "deberta",
         figure=figures["ratio to dynamic padding"],
@@ -37,6 +37,7 @@ def main() -> None:
             "precision": "bf16",
             "threads": 1,
             "vocabulary": mlm.VOCABULARY,
+            "warm-up steps": mlm.CPU.warm,
             "layers": LAYERS,
             "hidden": HIDDEN,
         },

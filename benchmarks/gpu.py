@@ -37,7 +37,7 @@ def measured(layers: int, hidden: int, texts: list[list[int]]) -> tuple[dict[str
     fresh = partial(mlm.model, "bert", layers, hidden, vocab_size=PLACE.vocabulary)
     joined, seen = mlm.concatenated(texts), {}
 
-    def own(*, compiled: bool) -> float:
+    def own(*, compiled: bool) -> mlm.Rate:
         torch.cuda.reset_peak_memory_stats()
         tokens = ROWS * mlm.LENGTH
 

@@ -46,6 +46,6 @@ def elsewhere(before: dict[str, Any], here: object) -> list[dict[str, Any]]:
     kept: dict[str, dict[str, Any]] = {}
     for run in runs:
         if run["machine"] != here:
-            shown = {key: run[key] for key in ("figure", "figures", "machine", "versions")}
+            shown = {key: run[key] for key in ("figure", "figures", "machine", "settings", "versions") if key in run}
             kept.setdefault(json.dumps(run["machine"], sort_keys=True), shown)
     return list(kept.values())
