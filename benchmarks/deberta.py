@@ -32,15 +32,7 @@ def main() -> None:
         figure=figures["ratio to dynamic padding"],
         goal=GOAL,
         figures=figures,
-        settings={
-            "rounds": ROUNDS,
-            "precision": "bf16",
-            "threads": 1,
-            "vocabulary": mlm.VOCABULARY,
-            "warm-up steps": mlm.CPU.warm,
-            "layers": LAYERS,
-            "hidden": HIDDEN,
-        },
+        settings={**mlm.SETTINGS, "rounds": ROUNDS, "layers": LAYERS, "hidden": HIDDEN},
     )
 
 

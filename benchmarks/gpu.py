@@ -37,25 +37,25 @@ def measured(layers: int, hidden: int, texts: list[list[int]]) -> tuple[dict[str
     fresh = partial(mlm.model, "bert", layers, hidden, vocab_size=PLACE.vocabulary)
     joined, seen = mlm.concatenated(texts), {}
 
-    def own(*, compiled: bool) -> mlm.Rate:
+    def own(*, compiled: bool) -> mlm.Rates:
         torch.cuda.reset_peak_memory_stats()
         tokens = ROWS * mlm.LENGTH
 
         def watch(hook: mlm.OwnHook) -> None:
-            seen["share of time waiting for data"] = hook.waited / hook.clock.seconds
+            seen["share of time waiting for data"] = hook.waited / hook.clock.seconds[mlm.ALL]
             seen["bytes per token"] = torch.cuda.max_memory_allocated() / tokens
 
         settings = {"precision": "bf16", "compile": compiled}
         return mlm.own(fresh(), texts, steps=STEPS, batch_tokens=tokens, place=PLACE, watch=watch, **settings)
 
-    measures = {
+    measures: dict[str, mlm.Measure] = {
         "own": partial(own, compiled=False),
         "own compiled": partial(own, compiled=True),
         "concatenated": lambda: mlm.trainer(
             fresh(), joined, steps=STEPS, batch_size=ROWS, precision="bf16", place=PLACE
         ),
     }
-    return mlm.interleaved(measures, ROUNDS), seen
+    return {name: rates[mlm.ALL] for name, rates in mlm.interleaved(measures, ROUNDS).items()}, seen
 
 
 def main() -> None:

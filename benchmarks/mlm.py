@@ -46,13 +46,7 @@ def main() -> None:
         figure=figures["4x256 ratio to concatenated"],
         goal=GOAL,
         figures=figures,
-        settings={
-            "rounds": ROUNDS,
-            "precision": "bf16",
-            "threads": 1,
-            "vocabulary": mlm.VOCABULARY,
-            "warm-up steps": mlm.CPU.warm,
-        },
+        settings={**mlm.SETTINGS, "rounds": ROUNDS},
     )
 
 

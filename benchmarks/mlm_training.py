@@ -17,8 +17,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,17 +47,11 @@ LENGTH = 512
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 GROUPED_STEPS = 51
 """The first, which alone warms up here, and as many as `group_by_length` sorts at once: 50 batches, longest first."""
-IN_USER_TIME = " in user time"
-
-
-class Rate(NamedTuple):
-    """Real tokens per second, and per second outside the system; the latter is None on a GPU."""
-
-    total: float
-    user: float | None
-
-
-Measure = Callable[[], Rate]
+ALL, IN_USER_TIME = "", " in user time"
+"""Kinds of seconds, as they end a figure's name; the latter are on a CPU only."""
+Rates = Mapping[str, float]
+"""Real tokens per second, by kind of seconds."""
+Measure = Callable[[], Rates]
 
 
 @dataclass(frozen=True)
@@ -74,19 +68,17 @@ class Place:
     vocabulary: int = VOCABULARY
     warm: int = 4
 
-    def now(self) -> float:
-        """Seconds of the process, or of the clock when the GPU has done all that it was told."""
+    def now(self) -> Mapping[str, float]:
+        """Seconds of the process by kind, or of the clock when the GPU has done all that it was told."""
         if not self.gpu:
-            return time.process_time()
+            return {ALL: time.process_time(), IN_USER_TIME: resource.getrusage(resource.RUSAGE_SELF).ru_utime}
         torch.cuda.synchronize()
-        return time.perf_counter()
-
-    def now_in_user_time(self) -> float | None:
-        """Seconds of the process outside the system; None on a GPU."""
-        return None if self.gpu else resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        return {ALL: time.perf_counter()}
 
 
-CPU = Place()
+CPU, GROUPED = Place(), Place(warm=1)
+SETTINGS = {"precision": "bf16", "threads": 1, "vocabulary": VOCABULARY, "warm-up steps": CPU.warm}
+"""What `beside_the_trainer` measures with, for the record."""
 
 
 def tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
@@ -128,22 +120,22 @@ class Clock:
     """Seconds from the end of the last step that warms up to that of the last of all."""
 
     place: Place = CPU
-    ticks: list[tuple[float, float | None]] = field(default_factory=list)
+    ticks: list[Mapping[str, float]] = field(default_factory=list)
 
     def tick(self, step: int, steps: int) -> None:
         """A step of so many has ended."""
         if step in (self.place.warm, steps):
-            self.ticks.append((self.place.now(), self.place.now_in_user_time()))
+            self.ticks.append(self.place.now())
 
     @property
-    def seconds(self) -> float:
-        """Of what counts."""
-        return self.ticks[1][0] - self.ticks[0][0]
+    def seconds(self) -> Mapping[str, float]:
+        """Of what counts, by kind."""
+        began, ended = self.ticks
+        return {kind: ended[kind] - began[kind] for kind in began}
 
-    def rate(self, tokens: int) -> Rate:
+    def rates(self, tokens: int) -> Rates:
         """So many tokens by the seconds that they took."""
-        (_, began), (_, ended) = self.ticks
-        return Rate(tokens / self.seconds, None if began is None or ended is None else tokens / (ended - began))
+        return {kind: tokens / seconds for kind, seconds in self.seconds.items()}
 
 
 @dataclass
@@ -200,7 +192,7 @@ def own(
     place: Place = CPU,
     watch: Callable[[OwnHook], None] = lambda hook: None,
     **settings: Any,
-) -> Rate:
+) -> Rates:
     """Real tokens per second of the loop and objective that `pretrain` uses; `settings` are the optimisation's."""
     quicken_dropout(encoder)
     batches, hook = masked_batches(encoder, texts, batch_tokens, place.vocabulary), OwnHook(Clock(place))
@@ -215,7 +207,7 @@ def own(
         hooks=[hook],
     )
     watch(hook)
-    return hook.clock.rate(batches.tokens_seen(steps) - batches.tokens_seen(place.warm))
+    return hook.clock.rates(batches.tokens_seen(steps) - batches.tokens_seen(place.warm))
 
 
 def trainer(
@@ -227,9 +219,8 @@ def trainer(
     precision: str,
     grouped: bool = False,
     place: Place = CPU,
-) -> Rate:
+) -> Rates:
     """Real tokens per second of Hugging Face's Trainer on rows of ids, special tokens included."""
-    place = replace(place, warm=1) if grouped else place
     callback, seen = TrainerClock(place), []
     inner = DataCollatorForLanguageModeling(tokenizer(place.vocabulary), mlm_probability=0.15)
 
@@ -253,7 +244,7 @@ def trainer(
         )
         data = [{"input_ids": row} for row in rows]
         Trainer(encoder, arguments, data_collator=collate, train_dataset=data, callbacks=[callback]).train()
-    return callback.clock.rate(sum(seen[place.warm : steps]))
+    return callback.clock.rates(sum(seen[place.warm : steps]))
 
 
 def with_special_tokens(texts: list[list[int]]) -> list[list[int]]:
@@ -267,19 +258,19 @@ def concatenated(texts: list[list[int]]) -> list[list[int]]:
     return [flat[start : start + LENGTH] for start in range(0, len(flat) - LENGTH + 1, LENGTH)]
 
 
-def interleaved(measures: Mapping[str, Measure], rounds: int) -> dict[str, float]:
-    """The median rate of each measure, in user time too on a CPU, over rounds in which all are taken in turn."""
-    samples: dict[str, list[float]] = {}
+def interleaved(measures: Mapping[str, Measure], rounds: int) -> dict[str, Rates]:
+    """The median rates of each measure over rounds in which all are taken in turn."""
+    samples: dict[str, list[Rates]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            total, user = measure()
-            samples.setdefault(name, []).append(total)
-            if user is not None:
-                samples.setdefault(name + IN_USER_TIME, []).append(user)
-    return {name: statistics.median(values) for name, values in samples.items()}
+            samples[name].append(measure())
+    return {
+        name: {kind: statistics.median(rates[kind] for rates in taken) for kind in taken[0]}
+        for name, taken in samples.items()
+    }
 
 
-def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: int, rounds: int) -> dict[str, float]:
+def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: int, rounds: int) -> dict[str, Rates]:
     """Real tokens per CPU-second here and by the Trainer in its three usual settings, bf16, by name of the setting.
 
     Where the processor multiplies fp32 faster than bf16, own training uses that; so one setting is there in fp32 too.
@@ -292,10 +283,10 @@ def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: in
     texts = documents()
     rows, joined = with_special_tokens(texts), concatenated(texts)
 
-    def padded(steps: int, *, grouped: bool) -> Rate:
-        return trainer(fresh(), rows, steps=steps, batch_size=8, precision="bf16", grouped=grouped)
+    def padded(steps: int, place: Place, *, grouped: bool) -> Rates:
+        return trainer(fresh(), rows, steps=steps, batch_size=8, precision="bf16", grouped=grouped, place=place)
 
-    def whole(precision: str) -> Rate:
+    def whole(precision: str) -> Rates:
         return trainer(fresh(), joined, steps=8, batch_size=8, precision=precision)
 
     return interleaved(
@@ -303,18 +294,19 @@ def beside_the_trainer(fresh: Callable[[], torch.nn.Module], *, padded_steps: in
             "own": lambda: own(fresh(), texts, steps=12, batch_tokens=4096, precision="bf16"),
             "concatenated": lambda: whole("bf16"),
             "concatenated in fp32": lambda: whole("fp32"),
-            "dynamic padding": lambda: padded(padded_steps, grouped=False),
-            "group_by_length": lambda: padded(GROUPED_STEPS, grouped=True),
+            "dynamic padding": lambda: padded(padded_steps, CPU, grouped=False),
+            "group_by_length": lambda: padded(GROUPED_STEPS, GROUPED, grouped=True),
         },
         rounds,
     )
 
 
-def figures_of(found: Mapping[str, float], prefix: str = "") -> dict[str, float]:
+def figures_of(found: Mapping[str, Rates], prefix: str = "") -> dict[str, float]:
     """Tokens per second, and the ratios to each peer, with names for the record."""
-    ratios = {
-        f"{prefix}ratio to {name}": found["own" + IN_USER_TIME * name.endswith(IN_USER_TIME)] / value
-        for name, value in found.items()
-        if not name.startswith("own")
-    }
-    return {f"{prefix}{name} tokens/s": value for name, value in found.items()} | ratios
+    figures = {}
+    for name, rates in found.items():
+        for kind, rate in rates.items():
+            figures[f"{prefix}{name}{kind} tokens/s"] = rate
+            if name != "own":
+                figures[f"{prefix}ratio to {name}{kind}"] = found["own"][kind] / rate
+    return figures

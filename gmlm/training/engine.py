@@ -12,6 +12,7 @@ from torch import nn
 from gmlm.config.optimisation import OptimisationConfig
 from gmlm.training.compilation import compile_parts
 from gmlm.training.distributed import World
+from gmlm.training.host_memory import keep_few_kernels
 from gmlm.training.interface import Batch, LossFunction
 from gmlm.training.precision import arithmetic
 from gmlm.training.recomputation import recompute_layers
@@ -102,6 +103,7 @@ class Engine(Protocol):
 
 def open_engine(model: nn.Module, loss: LossFunction, optimisation: OptimisationConfig, world: World) -> Engine:
     """The configured engine, with the model on this rank's device."""
+    keep_few_kernels()
     if optimisation.engine == "deepspeed":
         from gmlm.training.deepspeed_engine import DeepSpeedEngine
 

@@ -20,7 +20,6 @@ from gmlm.training.checkpoint_place import CheckpointPlace
 from gmlm.training.distributed import World, join_world
 from gmlm.training.divergence import HISTORY, WINDOW, diagnosis, diverged, roll_back
 from gmlm.training.engine import Engine, open_engine
-from gmlm.training.host_memory import keep_few_kernels
 from gmlm.training.interface import (
     BatchFunction,
     Hook,
@@ -61,7 +60,6 @@ def train(
         TrainingError: Loss or gradient is not finite, or the loss leaps, and it may not go back (any more) to the last
             checkpoint, which stays; or memory does not suffice.
     """
-    keep_few_kernels()
     world = join_world()
     place = CheckpointPlace.folder(checkpoints) if isinstance(checkpoints, Path) else checkpoints
     saved = Checkpoints(place, optimisation, world, fingerprint, kept_steps) if place is not None else None
